@@ -267,6 +267,21 @@ describe("lwt.io over TLS", function()
     test.assert_clean()
   end))
 
+  it("is cut at once when the channel is aborted in the middle of the handshake", test.async(function()
+    for turns = 0, 4 do
+      local listener = await(net.tcp_listen("127.0.0.1:0"))
+      local accepted = listener:accept()
+      local ch = await(lio.open_connection(listener:address()))
+      local peer <close> = await(accepted)
+      local upgrading = ch:upgrade { ca = ca.pem, name = "localhost", timeout = 1e6 }
+      for _ = 1, turns do lwt.yield() end
+      await(ch:abort())
+      assert.equal(lwt.Closed, failure(upgrading))
+      repeat until not await(peer:read(4096)) -- (what there was of a handshake, and the end)
+      listener:close()
+    end
+  end))
+
   it("leaves the channel as it was when the handshake is cancelled", test.async(function()
     local a, b = net.socketpair()
     local ch = require "lwt.uv".io.of_port(a, 3)

@@ -219,22 +219,36 @@ local function joined(whole, pieces)
   return list
 end
 
+-- The places in the whole that are taken, and by whom: a list of { first, last }, in no order.
+local function is_free(taken, first, last)
+  for _, range in ipairs(taken) do
+    if first <= range[2] and last >= range[1] then return false end
+  end
+  return true
+end
+
+-- Takes the first place where the piece lies and nobody else does. A finalizer's read may cut the text
+-- anywhere, and what is short then lies at more than one place.
+local function place(whole, taken, piece)
+  local first, last = whole:find(piece, 1, true)
+  if not first then fail("there never was %q", piece) end
+  local from = first
+  while first and not is_free(taken, first, last) do first, last = whole:find(piece, first + 1, true) end
+  if not first then fail("bytes from %d on came twice", from) end
+  taken[#taken + 1] = { first, last }
+end
+
 -- The pieces are those of the whole, in some order, each byte once. With gaps, some may be missing.
 function M.tile(whole, pieces, gaps)
-  pieces = joined(whole, pieces)
-  local found = {}
-  for i = 1, #pieces do
-    local piece = pieces[i]
-    if piece and piece ~= "" then
-      local first, last = whole:find(piece, 1, true)
-      if not first then fail("there never was %q", piece) end
-      found[#found + 1] = { first, last }
-    end
+  local list, taken = {}, {}
+  for _, piece in ipairs(joined(whole, pieces)) do
+    if piece ~= "" then list[#list + 1] = piece end
   end
-  table.sort(found, function(a, b) return a[1] < b[1] end)
+  table.sort(list, function(a, b) return #a > #b end) -- those that lie at one place only come first
+  for _, piece in ipairs(list) do place(whole, taken, piece) end
+  table.sort(taken, function(a, b) return a[1] < b[1] end)
   local at = 1
-  for _, range in ipairs(found) do
-    if range[1] < at then fail("bytes from %d on came twice", range[1]) end
+  for _, range in ipairs(taken) do
     if range[1] > at and not gaps then fail("bytes %d to %d are missing", at, range[1] - 1) end
     at = range[2] + 1
   end

@@ -90,8 +90,11 @@ local function channel_writing(name, open)
       flush_all = function() lio.flush_all() end,
     },
     breaks = { "write", "close", "abort", "atomic" },
-    check = function(_, _, ok, text)
-      if ok and text:gsub("ABCDEFGH", "") ~= whole .. "end\n" then
+    check = function(_, how, ok, text)
+      local all = whole .. "end\n"
+      local got = ok and text:gsub("ABCDEFGH", "") or all
+      -- What is buffered when it is aborted is thrown away; `close` then says nothing of it.
+      if got ~= all and not (how == "abort" and got == all:sub(1, #got)) then
         kit.fail("%d bytes were written, or others", #text)
       end
     end,

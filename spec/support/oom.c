@@ -9,12 +9,12 @@
 **   oom [OPTION...] SCRIPT [STRIDE [SECTION [N]]]    every STRIDE-th n; one section; one n
 **   -a          the n-th and all after it
 **   -m          counts only what lwt itself asks malloc, calloc and realloc for
-**   -w ERROR    see below
+**   -e, -w      see below
 **
 ** Built with REFUSE_CALLS (and OOM_UV), it refuses the n-th call of libuv or the system instead
-** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too. With -w, it fails
-** with another error, one that is nobody's trouble (EINTR: once more, please): only the calls that can give it
-** are counted, and nobody must notice, so that the text is the same.
+** (refused_calls.h): it fails with ENOMEM, so that what is told speaks of memory, too. With -e, it fails
+** with each of the errors that it may say, one after the other, and what is told speaks of that one. With -w, these are errors
+** that are nobody's trouble (EINTR: once more, please): nobody must notice, so that the text is the same.
 **
 ** Lua asks a second time after a refusal (it collects garbage first), so two requests
 ** in a row are refused, or, with -a, all from the n-th on. What lwt itself asks malloc and realloc
@@ -35,25 +35,21 @@ void *__wrap_realloc(void *ptr, size_t size);
 char *__wrap_strdup(const char *text);
 #define REALLOC __real_realloc
 #include "embed.h"
+#ifdef OOM_UV
+#include <uv.h>
+
+#include "../../src/lwt.h"
+#endif
 
 static int armed, persistent, only_malloc, warned;
 static long requests, limit;
-static const char *unnoticed; /* the name of the error that -w says */
+static enum { PLAIN, TOLD, UNNOTICED } mode; /* -e and -w */
+static const char *refused_with = "memory"; /* the error's name */
 
 #ifdef REFUSE_CALLS
-#include "refused_calls.h"
-
 static const char *refused = "nothing"; /* the first of them */
 
-/* The errno with which this call is to fail, or 0. Threads of the pool call, too. */
-static int refuses_call(const char *name) {
-  long n;
-  int error = unnoticed != NULL ? unnoticed_error(name, unnoticed) : ENOMEM;
-  if (!armed || error == 0) return 0;
-  n = __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED);
-  if (n == limit) refused = name;
-  return limit != 0 && (n == limit || (persistent && n > limit)) ? error : 0;
-}
+#include "refused_calls.h"
 
 static int refuses(void) { return 0; }
 #else
@@ -79,10 +75,17 @@ void *__wrap_calloc(size_t count, size_t size) { return refuses() ? NULL : __rea
 void *__wrap_realloc(void *ptr, size_t size) { return refuses() ? NULL : __real_realloc(ptr, size); }
 char *__wrap_strdup(const char *text) { return refuses() ? NULL : __real_strdup(text); }
 
+/* Whether it tells what was refused. */
+static int speaks_of_it(const char *text) {
+  if (mode == UNNOTICED) return 0;
+  if (mode == TOLD) return strstr(text, refused_with) != NULL;
+  return strstr(text, "memory") != NULL || strstr(text, "ENOMEM") != NULL;
+}
+
 /* An exception hook that fails, for want of memory too, is reported by a warning. */
 static void warn(void *ud, const char *text, int to_be_continued) {
   (void)ud, (void)to_be_continued;
-  if (strstr(text, "memory") != NULL) warned = 1;
+  if (speaks_of_it(text)) warned = 1;
 }
 
 /* refusals(on): gives whether any are meant. */
@@ -105,6 +108,55 @@ static int l_terminal(lua_State *L) {
   return 2;
 }
 
+#ifdef OOM_UV
+typedef struct doubling {
+  lwt_job job; /* first */
+  lua_Integer n;
+} doubling;
+
+static void run_doubling(lwt_job *job) {
+  ((doubling *)job)->n *= 2;
+}
+
+static int push_doubling(lua_State *L, lwt_job *job) {
+  lua_pushinteger(L, ((doubling *)job)->n);
+  return 1;
+}
+
+static void free_doubling(lwt_job *job) {
+  free(job);
+}
+
+/* job(n): a promise of 2 * n, from a job in C. */
+static int l_job(lua_State *L) {
+  const lwt_api *lwt = lwt_import(L);
+  lua_Integer n = luaL_checkinteger(L, 1);
+  doubling *d = calloc(1, sizeof *d);
+  if (d == NULL) return luaL_error(L, "no job");
+  d->job = (lwt_job){.worker = run_doubling, .result = push_doubling, .release = free_doubling};
+  d->n = n;
+  lwt->job_start(lwt, L, &d->job);
+  return 1;
+}
+
+static uv_loop_t the_host_loop, *host_loop;
+
+/* host_loop(turn): a loop of the program's own; turned once, if so it should be. */
+static int l_host_loop(lua_State *L) {
+  if (host_loop == NULL && uv_loop_init(host_loop = &the_host_loop) != 0) return luaL_error(L, "no loop");
+  if (lua_toboolean(L, 1)) uv_run(host_loop, UV_RUN_NOWAIT);
+  lua_pushlightuserdata(L, host_loop);
+  return 1;
+}
+
+/* What the state has left on the host's loop is closed by turns of that. */
+static void after_the_state(void) {
+  if (host_loop != NULL) uv_run(host_loop, UV_RUN_NOWAIT);
+}
+#else
+static void after_the_state(void) {}
+#endif
+
 /* A state with the libraries, the core at hand, and the script's table on the stack. */
 static lua_State *open_state(const char *script) {
   lua_State *L = lua_newstate(allocate, NULL);
@@ -113,6 +165,10 @@ static lua_State *open_state(const char *script) {
   open_libraries(L);
   lua_register(L, "refusals", l_refusals);
   lua_register(L, "terminal", l_terminal);
+#ifdef OOM_UV
+  lua_register(L, "job", l_job);
+  lua_register(L, "host_loop", l_host_loop);
+#endif
   load(L, script);
   return L;
 }
@@ -140,18 +196,12 @@ static const char *text_of(lua_State *L) {
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no text)";
 }
 
-/* Whether it tells what was refused. */
-static int speaks_of_memory(const char *text) {
-  if (unnoticed != NULL) return 0;
-  return strstr(text, "memory") != NULL || strstr(text, "ENOMEM") != NULL;
-}
-
 static char expected[65536];
 static long failures;
 
 static void fail(const char *name, long n, const char *what, const char *text) {
   failures++;
-  printf("section %s, request %ld (%s) refused%s: %s: %s\n", name, n, refused,
+  printf("section %s, request %ld (%s: %s) refused%s: %s: %s\n", name, n, refused, refused_with,
          persistent ? " and all after it" : "", what, text);
   fflush(stdout);
 }
@@ -168,15 +218,16 @@ static int attempt(const char *script, const char *name, int section, long n) {
   limit = n;
   warned = 0;
   if (call(L, NULL, section) == LUA_OK) {
-    if (strcmp(text_of(L), expected) != 0 && !speaks_of_memory(text_of(L)) && !warned)
+    if (strcmp(text_of(L), expected) != 0 && !speaks_of_it(text_of(L)) && !warned)
       fail(name, n, "wrong result", text_of(L));
-  } else if (!speaks_of_memory(text_of(L))) {
+  } else if (!speaks_of_it(text_of(L))) {
     fail(name, n, "another error", text_of(L));
   }
   over = requests < n;
   lua_pop(L, 1);
   if (call(L, "check", 0) != LUA_OK) fail(name, n, "broken afterwards", text_of(L));
   lua_close(L);
+  after_the_state();
   if (in_use != before) fail(name, n, "bytes were not given back", "");
   in_use = before;
   return over;
@@ -214,9 +265,10 @@ int main(int argc, char **argv) {
   for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
     if (strcmp(argv[1], "-a") == 0) persistent = 1;
     if (strcmp(argv[1], "-m") == 0) only_malloc = 1;
-    if (strcmp(argv[1], "-w") == 0 && argc > 2) unnoticed = argv[2], argc--, argv++;
+    if (strcmp(argv[1], "-e") == 0) mode = TOLD;
+    if (strcmp(argv[1], "-w") == 0) mode = UNNOTICED;
   }
-  if (argc < 2) die("usage", "oom [-a] [-m] [-w ERROR] SCRIPT [STRIDE [SECTION [N]]]");
+  if (argc < 2) die("usage", "oom [-a] [-m] [-e] [-w] SCRIPT [STRIDE [SECTION [N]]]");
   stride = argc > 2 ? atol(argv[2]) : 1;
   section = argc > 3 ? atoi(argv[3]) : 0;
   only = argc > 4 ? atol(argv[4]) : 0;

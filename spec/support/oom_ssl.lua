@@ -69,14 +69,17 @@ end
 -- As in oom_io.lua: one that hangs is wrong, whatever else was said.
 local function limited(f)
   local ok, err = pcall(lwt.run, function()
-    local over = lwt.with_timeout(60, f)
+    local over = lwt.with_timeout(tonumber(os.getenv "OOM_PATIENCE") or 60, f)
     while over:is_pending() do
       pcall(lwt.await, lwt.pick { lwt.protected(over), lwt.sleep(0.2) })
       collectgarbage()
     end
     return over
   end)
-  if err == lwt.Timeout then return "hangs" end
+  if err == lwt.Timeout then
+    if os.getenv "OOM_VERBOSE" then print(table.concat(log, "; ")) end
+    return "hangs"
+  end
   if not ok then say(err) end
   return table.concat(log, " ")
 end
@@ -179,11 +182,13 @@ section("channels, and one that begins in clear", function()
       ch:write_line "ready":await()
       ch:upgrade { server = true, context = server, timeout = 2 }:await()
       ch:write_line(ch:read_line():await():upper()):await()
+      ch:flush():await() -- or nobody would hear of a write that fails
     end):await()
     local ch = lio.open_connection(opened:address()):await()
     say(ch:read_line():await())
     ch:upgrade { ca = dir .. "/ca.pem", name = "localhost", timeout = 2 }:await()
     ch:write_line "hello":await()
+    ch:flush():await()
     say(ch:read_line():await())
     ch:close():await()
     opened:shutdown(0.1):await()

@@ -1,4 +1,4 @@
-/* refused_calls.h: calls of libuv and of the system that fail when oom.c says so, with ENOMEM. The linker puts
+/* refused_calls.h: calls of libuv and of the system that fail when oom.c says so, with ENOMEM or another error. The linker puts
 ** each `__wrap_name` here in the place of `name`, in what lwt calls (libuv's own calls are its own):
 ** refusing.lua makes its options from the lines that begin with UV( FS( SYS( DATA( AGAIN( and OPT(.
 **
@@ -25,14 +25,46 @@
 #include <unistd.h>
 #include <uv.h>
 
-static int refuses_call(const char *name);
-
-/* What each call may say without there being any trouble, by the names of errno. */
+/* Errors by name, so that any of them may be chosen on the command line. */
 static const struct {
-  const char *name, *errors;
-} unnoticed_errors[] = {
-    {"accept4", "EINTR EAGAIN ECONNABORTED"},
-    {"copy_file_range", "EINTR EINVAL EXDEV ENOSYS"},
+  const char *name;
+  int number;
+} error_numbers[] = {
+    {"EACCES", EACCES},
+    {"EAGAIN", EAGAIN},
+    {"ECONNABORTED", ECONNABORTED},
+    {"ECONNRESET", ECONNRESET},
+    {"EHOSTUNREACH", EHOSTUNREACH},
+    {"EINTR", EINTR},
+    {"EINVAL", EINVAL},
+    {"EIO", EIO},
+    {"ENOMEM", ENOMEM},
+    {"EMFILE", EMFILE},
+    {"ENETDOWN", ENETDOWN},
+    {"ENETUNREACH", ENETUNREACH},
+    {"ENOBUFS", ENOBUFS},
+    {"ENOSYS", ENOSYS},
+    {"ENOTCONN", ENOTCONN},
+    {"EOPNOTSUPP", EOPNOTSUPP},
+    {"EPERM", EPERM},
+    {"EROFS", EROFS},
+    {"ETIMEDOUT", ETIMEDOUT},
+    {"EXDEV", EXDEV},
+};
+
+/* What each call may say, by the names of errno. */
+typedef struct {
+  const char *call, *errors;
+} may_say;
+
+/* Without there being any trouble: nobody notices. */
+static const may_say unnoticed_errors[] = {
+    {"accept4", "EINTR EAGAIN ECONNABORTED EMFILE"},
+    {"close", "EINTR"},
+    {"copy_file_range", "EINTR EINVAL EXDEV ENOSYS EPERM"},
+    {"fchmod", "EPERM"},
+    {"fchown", "EPERM"},
+    {"link", "EPERM EOPNOTSUPP"},
     {"open", "EINTR"},
     {"openat", "EINTR"},
     {"poll", "EINTR"},
@@ -43,6 +75,7 @@ static const struct {
     {"recv", "EINTR EAGAIN"},
     {"send", "EINTR EAGAIN"},
     {"sendfile", "EINTR EAGAIN EINVAL ENOSYS"},
+    {"shutdown", "ENOTCONN"},
     {"uv_try_write", "EAGAIN"},
     {"uv_udp_try_send", "EAGAIN"},
     {"waitpid", "EINTR"},
@@ -50,21 +83,59 @@ static const struct {
     {"writev", "EINTR EAGAIN"},
 };
 
-/* Its number, if the call may say it. */
-static int unnoticed_error(const char *name, const char *error) {
-  static const struct {
-    const char *name;
-    int number;
-  } numbers[] = {{"EINTR", EINTR},   {"EAGAIN", EAGAIN}, {"ECONNABORTED", ECONNABORTED},
-                 {"EINVAL", EINVAL}, {"EXDEV", EXDEV},   {"EOPNOTSUPP", EOPNOTSUPP},
-                 {"ENOSYS", ENOSYS}};
-  for (size_t i = 0; i < sizeof unnoticed_errors / sizeof *unnoticed_errors; i++) {
-    if (strcmp(unnoticed_errors[i].name, name) != 0) continue;
-    if (strstr(unnoticed_errors[i].errors, error) == NULL) return 0;
-    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-      if (strcmp(numbers[k].name, error) == 0) return numbers[k].number;
+/* With trouble, of which whoever asked is told by the error's name: those that some code tells from others. */
+static const may_say told_errors[] = {
+    {"close", "EIO"},
+    {"execve", "EACCES"},
+    {"ftruncate", "EPERM"},
+    {"mkdir", "EACCES"},
+    {"open", "EACCES EROFS"},
+    {"read", "EIO"},
+    {"recv", "ECONNRESET"},
+    {"send", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOBUFS"},
+    {"syscall", "ENOSYS EPERM"}, /* to set a user it is told, for a pidfd there is another way */
+    {"unlinkat", "EPERM"},
+    {"uv_shutdown", "ENOTCONN"},
+    {"uv_try_write", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN"},
+    {"uv_write", "ECONNRESET"},
+};
+
+/* The names of what it may say, with spaces between; NULL: nothing. */
+static const char *errors_of(const char *call) {
+  const may_say *list = mode == UNNOTICED ? unnoticed_errors : told_errors;
+  size_t n = mode == UNNOTICED ? sizeof unnoticed_errors / sizeof *list : sizeof told_errors / sizeof *list;
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(list[i].call, call) == 0) return list[i].errors;
+  return NULL;
+}
+
+/* The number of the error whose name is the i-th of these; the name is kept. */
+static int ith_error(const char *errors, long i) {
+  for (; i > 0; i--) errors = strchr(errors, ' ') + 1;
+  size_t length = strcspn(errors, " ");
+  for (size_t k = 0; k < sizeof error_numbers / sizeof *error_numbers; k++) {
+    const char *name = error_numbers[k].name;
+    if (strlen(name) != length || memcmp(name, errors, length) != 0) continue;
+    refused_with = name;
+    return error_numbers[k].number;
   }
+  die("no such error", errors);
   return 0;
+}
+
+/* The errno with which this call is to fail, or 0. Threads of the pool call, too, and children
+** before they are programs. With -e and -w a call counts once for each error that it may say. */
+static int refuses_call(const char *call) {
+  const char *errors = mode == PLAIN ? "ENOMEM" : errors_of(call);
+  long count = 1, n;
+  if (!armed || errors == NULL) return 0;
+  for (const char *c = errors; *c != '\0'; c++) count += *c == ' ';
+  n = __atomic_fetch_add(&requests, count, __ATOMIC_RELAXED);
+  if (limit > n && limit <= n + count) {
+    refused = call;
+    return ith_error(errors, limit - n - 1);
+  }
+  return limit != 0 && persistent && n >= limit ? ith_error(errors, 0) : 0;
 }
 
 #define UV(name, params, args) \
@@ -97,21 +168,33 @@ static int unnoticed_error(const char *name, const char *error) {
     return none; \
   }
 
-/* What is read and written: a regular file never says EAGAIN. */
+/* What is read and written: only what one can wait for says EAGAIN. */
 int __real_fstat(int fd, struct stat *st);
 
-static int may_fail(int fd) {
+static int may_wait(int fd) {
   struct stat st;
-  return unnoticed == NULL || strcmp(unnoticed, "EAGAIN") != 0 || __real_fstat(fd, &st) != 0 ||
-         !S_ISREG(st.st_mode);
+  if (__real_fstat(fd, &st) != 0) return 0;
+  return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd));
 }
 
 #define DATA(type, none, name, params, args) \
   type __real_##name params; \
   type __wrap_##name params; \
   type __wrap_##name params { \
-    int error = may_fail(fd) ? refuses_call(#name) : 0; \
-    if (error == 0) return __real_##name args; \
+    int error = refuses_call(#name); \
+    if (error == 0 || (error == EAGAIN && !may_wait(fd))) return __real_##name args; \
+    errno = error; \
+    return none; \
+  }
+
+/* Calls that give something back: they do, whatever they say, and are never refused for want of memory. */
+#define ENDS(type, none, name, params, args) \
+  type __real_##name params; \
+  type __wrap_##name params; \
+  type __wrap_##name params { \
+    int error = mode != PLAIN ? refuses_call(#name) : 0; \
+    type result = __real_##name args; \
+    if (error == 0) return result; \
     errno = error; \
     return none; \
   }
@@ -121,7 +204,7 @@ static int may_fail(int fd) {
   type __real_##name params; \
   type __wrap_##name params; \
   type __wrap_##name params { \
-    int error = unnoticed != NULL ? refuses_call(#name) : 0; \
+    int error = mode == UNNOTICED ? refuses_call(#name) : 0; \
     if (error == 0) return __real_##name args; \
     errno = error; \
     return none; \
@@ -143,6 +226,24 @@ static int may_fail(int fd) {
     last x = va_arg(list, last); \
     va_end(list); \
     return __real_##name args; \
+  }
+
+/* With up to four arguments, of which the number comes first. */
+#define RAW(type, none, name, params) \
+  type __real_##name params; \
+  type __wrap_##name params; \
+  type __wrap_##name params { \
+    long x[4]; \
+    int error = refuses_call(#name); \
+    if (error != 0) { \
+      errno = error; \
+      return none; \
+    } \
+    va_list list; \
+    va_start(list, n); \
+    for (int i = 0; i < 4; i++) x[i] = va_arg(list, long); \
+    va_end(list); \
+    return __real_##name(n, x[0], x[1], x[2], x[3]); \
   }
 
 UV(uv_async_init, (uv_loop_t *l, uv_async_t *h, uv_async_cb f), (l, h, f))
@@ -225,8 +326,10 @@ FS(uv_fs_utime, (uv_loop_t *l, uv_fs_t *req, const char *p, double a, double b, 
 
 SYS(int, -1, accept4, (int fd, struct sockaddr *a, socklen_t *n, int f), (fd, a, n, f))
 SYS(int, -1, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
+SYS(int, -1, chdir, (const char *p), (p))
 SYS(int, -1, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 SYS(int, -1, dup2, (int a, int b), (a, b))
+SYS(int, -1, execve, (const char *p, char *const *a, char *const *e), (p, a, e))
 SYS(int, -1, faccessat, (int fd, const char *p, int m, int f), (fd, p, m, f))
 SYS(int, -1, fchmod, (int fd, mode_t m), (fd, m))
 SYS(int, -1, fchown, (int fd, uid_t u, gid_t g), (fd, u, g))
@@ -247,6 +350,8 @@ SYS(int, -1, pipe2, (int *fds, int f), (fds, f))
 SYS(int, -1, poll, (struct pollfd *p, nfds_t n, int t), (p, n, t))
 SYS(int, -1, rename, (const char *p, const char *q), (p, q))
 SYS(int, -1, rmdir, (const char *p), (p))
+SYS(int, -1, setpgid, (pid_t p, pid_t g), (p, g))
+SYS(pid_t, -1, setsid, (void), ())
 SYS(int, -1, shutdown, (int fd, int n), (fd, n))
 SYS(int, -1, tcgetattr, (int fd, struct termios *t), (fd, t))
 SYS(int, -1, tcsetattr, (int fd, int n, const struct termios *t), (fd, n, t))
@@ -258,7 +363,7 @@ SYS(off_t, -1, lseek, (int fd, off_t n, int w), (fd, n, w))
 SYS(ssize_t, -1, copy_file_range, (int i, loff_t *a, int o, loff_t *b, size_t n, unsigned f), (i, a, o, b, n, f))
 DATA(ssize_t, -1, pread, (int fd, void *b, size_t n, off_t o), (fd, b, n, o))
 DATA(ssize_t, -1, pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
-DATA(ssize_t, -1, preadv2, (int fd, const struct iovec *v, int n, off_t o, int f), (fd, v, n, o, f))
+SYS(ssize_t, -1, preadv2, (int fd, const struct iovec *v, int n, off_t o, int f), (fd, v, n, o, f))
 DATA(ssize_t, -1, read, (int fd, void *b, size_t n), (fd, b, n))
 DATA(ssize_t, -1, recv, (int fd, void *b, size_t n, int f), (fd, b, n, f))
 DATA(ssize_t, -1, send, (int fd, const void *b, size_t n, int f), (fd, b, n, f))
@@ -278,3 +383,7 @@ OPT(int, -1, openat, (int fd, const char *p, int f, ...), (fd, p, f, x), int, f,
 OPT(int, -1, clone, (int (*f)(void *), void *s, int n, void *x0, ...), (f, s, n, x0, x), void *, x0, 1)
 
 AGAIN(pid_t, -1, waitpid, (pid_t p, int *s, int n), (p, s, n))
+
+ENDS(int, -1, close, (int fd), (fd))
+
+RAW(long, -1, syscall, (long n, ...))

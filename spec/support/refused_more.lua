@@ -1,10 +1,12 @@
 -- Operations for refused_operations.lua, in the form of finalizer.lua's, that use calls of libuv and
 -- of the system which those do not: options of sockets, terminals, what is told of files, hosts.
 local bytes = require "lwt.bytes"
+local engine = require "lwt.engine"
 local fs = require "lwt.fs"
 local kit = package.loaded["spec.support.finalizer"]
 local lio = require "lwt.io"
 local job = require "lwt.job"
+local job_in_c, host_loop = _G.job, _G.host_loop -- oom.c's
 local lwt = require "lwt"
 local net = require "lwt.net"
 local preemptive = require "lwt.preemptive"
@@ -42,6 +44,7 @@ local function operation(name, setup, run, check)
     run = run,
     check = function(s, _, ok, ...) if ok and check then check(s, ...) end end,
     teardown = close_all,
+    loses = name:find "^udp" ~= nil,
   }
 end
 
@@ -363,6 +366,41 @@ end, function(s, text, code)
   equal(s.dir .. "\ngiven", text)
 end)
 
+-- What a program gave, or the code of the error with which it did not start. Other errors are raised.
+local function outcome(f, expected)
+  local ok, x = pcall(function() return await(f()) end)
+  if ok then return x.code or x.signal end
+  if type(x) ~= "table" or x.code ~= expected then error(x, 0) end
+  return x.code
+end
+
+operation("process: what is no program, and where programs are looked for", in_a_folder, function(s)
+  await(fs.write_file(s.dir .. "/script", "exit 3\n"))
+  local none = outcome(function() return process.exec { s.dir .. "/script" } end, "EACCES")
+  await(fs.chmod(s.dir .. "/script", 448))
+  local script = outcome(function() return process.exec { s.dir .. "/script" } end)
+  local found = outcome(function()
+    return process.exec({ "true" }, { env = { PATH = "/nowhere:" .. s.path .. ":" .. os.getenv "PATH" } })
+  end)
+  local lost = outcome(function()
+    return process.exec({ "true" }, { env = { PATH = s.dir } })
+  end, "ENOENT")
+  local nowhere = outcome(function() return process.exec({ "true" }, { cwd = s.dir .. "/none" }) end, "ENOENT")
+  return none, script, found, lost, nowhere
+end, function(_, none, script, found, lost, nowhere)
+  equal("EACCES 3 0 ENOENT ENOENT", table.concat({ none, script, found, lost, nowhere }, " "))
+end)
+
+operation("process: as another user, in a session of its own", nil, function()
+  local status <close> = io.open "/proc/self/status"
+  local user = status and status:read "a":match "Uid:%s+(%d+)" == "0" and 65534 or nil
+  local p = process.open({ "sh", "-c", "exec cat >/dev/null" }, { uid = user, gid = user, detached = true,
+    cwd = "/", stdin = "pipe", stderr = "stdout" })
+  await(p.stdin:write "unread")
+  await(p.stdin:close())
+  return await(p:status()).code
+end, function(_, code) equal(0, code) end)
+
 operation("process: several that end at once", nil, function()
   local waiting = {}
   for i = 1, 4 do waiting[i] = process.exec { "sh", "-c", "exit " .. i } end
@@ -385,6 +423,39 @@ operation("signal: several kinds", nil, function(s)
   table.sort(told)
   return table.concat(told)
 end, function(_, text) equal("USR1USR2", text) end)
+
+operation("jobs: more than a few", nil, function()
+  local waiting = {}
+  for i = 1, 12 do waiting[i] = job_in_c(i) end
+  waiting[12]:cancel()
+  local sum = 0
+  for i = 1, 11 do sum = sum + await(waiting[i]) end
+  return sum
+end, function(_, sum) equal(132, sum) end)
+
+operation("engine: a loop of the host's", nil, function(s)
+  lwt.yield()
+  engine.adopt(host_loop())
+  local n = await(job_in_c(4))
+  local ticks = 0
+  local ticking = lwt.spawn(function()
+    for _ = 1, 3 do
+      await(lwt.sleep(0.001))
+      ticks = ticks + 1
+    end
+  end)
+  for i = 1, 2 do s[i] = keep(s, net.udp "127.0.0.1:0") end
+  await(s[1]:send("gram", s[2]:getsockname()))
+  local got = await(s[2]:recv())
+  local status = await(process.exec { "true" })
+  await(ticking)
+  return n, ticks, got, status.code
+end, function(_, n, ticks, got, code)
+  equal(8, n)
+  equal(3, ticks)
+  equal("gram", got)
+  equal(0, code)
+end)
 
 operation("detach: threads that come and go", function()
   preemptive.set_bounds(0, 2)

@@ -10,7 +10,7 @@ M.sections = {}
 
 -- A rejection that nobody looks at tells whoever reads warnings.
 function warn(text) -- luacheck: ignore
-  if text:find "memory" then M.say(text) end
+  if text:find "memory" or text:find "%f[%u]E%u%u+" then M.say(text) end
 end
 
 -- What setup makes is not refused anything, nor what looks at the result. Nor is anything after a while:

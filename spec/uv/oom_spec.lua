@@ -26,3 +26,9 @@ describe("an operation of the system, when lwt itself gets no memory", function(
 
   it("any more, hears of it", function() try "-a" end)
 end)
+
+describe("what is made once for a state, when lwt itself gets no memory for the first time", function()
+  it("is told of, and made when it is asked for again", function()
+    refusing.run("spec/support/refused_first.lua", "-m", core.count(11, 1), nil, true)
+  end)
+end)

@@ -5,6 +5,7 @@ local core = require "spec.support.core"
 local refusing = require "spec.support.refusing"
 
 local SERVER, OPERATIONS = "spec/support/oom_io.lua", "spec/support/refused_operations.lua"
+local FIRST = "spec/support/refused_first.lua"
 
 describe("when a call of the system fails", function()
   it("once, a server, its clients, files and programs hear of it, and work on", function()
@@ -25,19 +26,27 @@ describe("when a call of the system fails", function()
   end)
 end)
 
-describe("when a call of the system", function()
-  local function unnoticed(error)
+describe("when a call of the system says", function()
+  it("that something is wrong, each error is told by its name", function()
     refusing.long()
-    refusing.run_calls(OPERATIONS, "-w " .. error, 1)
-  end
-
-  it("is interrupted, it is made again", function() unnoticed "EINTR" end)
-
-  it("finds nothing to do, though there was, it is made later", function() unnoticed "EAGAIN" end)
-
-  it("is not there, or not for this file, another is made in its place", function()
-    for _, error in ipairs { "ENOSYS", "EINVAL", "EXDEV", "EOPNOTSUPP" } do unnoticed(error) end
+    refusing.run_calls(OPERATIONS, "-e", 1)
   end)
 
-  it("gives a client that has gone already, the next one is taken", function() unnoticed "ECONNABORTED" end)
+  -- It was interrupted, had nothing to do, is not there or not for this file, found a client that has gone.
+  it("what is nobody's trouble, nobody notices", function()
+    refusing.long()
+    refusing.run_calls(OPERATIONS, "-w", 1)
+  end)
+end)
+
+describe("what is made once for a state, when a call of the system fails for the first time", function()
+  it("is told of, and made when it is asked for again", function()
+    refusing.run_calls(FIRST, "", core.count(13, 1))
+  end)
+
+  it("with each error that the call may say, likewise", function()
+    refusing.long()
+    refusing.run_calls(FIRST, "-e", 1)
+    refusing.run_calls(FIRST, "-w", 1)
+  end)
 end)

@@ -92,6 +92,23 @@ describe("in a folder", function()
     assert.same({ 65534, 65534, "new" }, { st.uid, st.gid, await(fs.read_file(path("to"))) })
   end))
 
+  it("a copy goes to a new name only, through a link to nothing, and never onto itself", task(function()
+    await(fs.write_file(path("from"), "text"))
+    await(fs.copyfile(path("from"), path("new"), { excl = true }))
+    assert.equal("text", await(fs.read_file(path("new"))))
+    local ok, err = pcall(await, fs.copyfile(path("from"), path("new"), { excl = true }))
+    assert.same({ false, "EEXIST" }, { ok, err.code })
+    await(fs.symlink("nothing", path("link")))
+    await(fs.copyfile(path("from"), path("link")))
+    assert.equal("text", await(fs.read_file(path("nothing"))))
+    assert.equal("link", await(fs.lstat(path("link"))).type)
+    ok, err = pcall(await, fs.copyfile(path("from"), path("from")))
+    assert.same({ false, "EINVAL" }, { ok, err.code })
+    assert.equal("text", await(fs.read_file(path("from"))))
+    await(fs.symlink("/nowhere/at/all", path("far")))
+    assert.is_false((pcall(await, fs.copyfile(path("from"), path("far")))))
+  end))
+
   it("nothing is copied to where nothing can be made", task(function()
     await(fs.write_file(path("from"), "x"))
     local ok, err = pcall(await, fs.copyfile(path("from"), path("nowhere/to")))
@@ -121,5 +138,48 @@ describe("in a folder", function()
     assert.equal("rename", await(waiting[1]).type)
     assert.is_nil(await(waiting[2]))
     assert.is_nil(await(waiting[3]))
+  end))
+end)
+
+describe("the kinds of files", function()
+  it("have names, the same in a folder's list and of each", task(function()
+    local names = {}
+    for _, kind in ipairs { "file", "directory", "link", "fifo", "socket", "char", "block" } do names[kind] = true end
+    local folder = shell.temp_dir()
+    local _ <close> = await(require "lwt.net".pipe_listen("unix:" .. folder .. "/s"))
+    os.execute(("cd '%s' && mkfifo p && ln -s p l && mkdir d && : >f"):format(folder))
+    local seen = {}
+    for _, in_folder in ipairs { folder, "/dev" } do
+      for _, e in ipairs(await(fs.scandir(in_folder))) do
+        local ok, st = pcall(await, fs.lstat(in_folder .. "/" .. e.name))
+        if ok then
+          assert.is_true(names[st.type], st.type)
+          if e.type ~= "unknown" then assert.equal(st.type, e.type) end
+          seen[st.type] = true
+        end
+      end
+      for e in fs.readdir(in_folder) do assert.is_true(e.type == "unknown" or names[e.type]) end
+    end
+    for kind in pairs(names) do assert.is_true(seen[kind] or kind == "block", kind) end
+    shell.remove_dir(folder)
+  end))
+
+  it("may be opened by the system's own number for the mode", task(function()
+    local f <close> = await(fs.open("/dev/null", 1)) -- O_WRONLY
+    await(f:write "x")
+  end))
+end)
+
+describe("a loop that is adopted", function()
+  it("is another one, and taken only while nothing is open", task(function()
+    local engine = require "lwt.engine"
+    local loop = engine.loop()
+    lwt.yield()
+    engine.adopt(loop)
+    assert.equal(loop, engine.loop())
+    local r, w = require "lwt.net".socketpair()
+    assert.has_error(function() engine.adopt(io.stdout) end)
+    await(r:close())
+    await(w:close())
   end))
 end)

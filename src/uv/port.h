@@ -50,6 +50,9 @@ typedef struct port_class {
   /* NULL where a port has no position. From: SEEK_SET, SEEK_CUR, SEEK_END; blocking
   ** on regular files is permitted (lseek does not wait). New position, or error. */
   int64_t (*seek)(port *p, int64_t offset, int from);
+  /* With `seek`: where its end is, or an error. It moves nothing: something may be being read or
+  ** written. */
+  int64_t (*length)(port *p);
   /* Of ports that are part of something which others may close and free: its memory stays
   ** from `keep` on until `let_go`, which is the last call. NULL for the rest. */
   void (*keep)(port *p);

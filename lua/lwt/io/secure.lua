@@ -60,13 +60,15 @@ function M.start_on(sock, plan) return require "lwt.ssl.handshake".start_on(sock
 -- turn of an atomic. When it fails, `ch` has its port again.
 local function secure(ch, inner, plan)
   await(inner:flush())
-  local stream
+  local stream, below
   local function no_stream() return lwt.rejected(lwt.Closed) end
+  -- Who aborts `ch` in the middle of the handshake means what carries it.
+  local function cut() return below:abort() end
   local later = setmetatable({}, { __index = function(_, name)
-    if not stream then return no_stream end
+    if not stream then return name == "close" and cut or no_stream end
     return function(_, ...) return stream[name](stream, ...) end
   end })
-  local below = cio.of_port(port_on(later), 3)
+  below = cio.of_port(port_on(later), 3)
   ch:_exchange(below)
   local ok, result = pcall(await, require "lwt.ssl.handshake".start(below, plan))
   if not ok then
@@ -78,6 +80,10 @@ local function secure(ch, inner, plan)
     error(result, 0)
   end
   stream = result
+  if ch:is_closed() then -- aborted just before
+    below:abort()
+    error(lwt.Closed, 0)
+  end
   streams[ch] = stream
   return ch
 end

@@ -171,7 +171,13 @@ end
 local function run(lower, plan)
   local kind, below = transport.of(lower)
   local s = stream.new(connection_of(plan), kind, below, plan)
-  return await(lwt.with_timeout(plan.timeout or PATIENCE, lwt.spawn(attempt, s, plan)))
+  local trying = lwt.spawn(attempt, s, plan)
+  local ok, timed = pcall(lwt.with_timeout, plan.timeout or PATIENCE, trying)
+  if not ok then -- no memory: it must not go on alone
+    trying:cancel()
+    error(timed, 0)
+  end
+  return await(timed)
 end
 
 function M.start(lower, plan) return lwt.spawn(run, lower, plan) end

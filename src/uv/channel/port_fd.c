@@ -13,10 +13,14 @@
 */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -27,8 +31,8 @@
 
 #define SHARED_WRITE 4096 /* what a writable pipe or terminal takes without waiting */
 
-static int last_error(void) {
-  return errno == EWOULDBLOCK ? UV_EAGAIN : -errno;
+static ssize_t failure(int err) {
+  return err == EWOULDBLOCK ? UV_EAGAIN : -err;
 }
 
 /* ---- The end ---------------------------------------------------------------- */
@@ -75,14 +79,17 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   if (!may_try(f, POLLIN)) return UV_EAGAIN;
   do n = f->socket ? recv(f->fd, buf, len, MSG_DONTWAIT) : read(f->fd, buf, len);
   while (n < 0 && errno == EINTR);
-  /* The other side of a terminal has gone: its end. */
-  if (n < 0 && errno == EIO && f->how == ON_POLL && isatty(f->fd)) return UV_EOF;
+  if (n < 0) {
+    int err = errno; /* which isatty changes */
+    /* The other side of a terminal has gone: its end. */
+    return err == EIO && f->how == ON_POLL && isatty(f->fd) ? UV_EOF : failure(err);
+  }
   /* A fifo to which no program has written yet reads as if it were at its end. (At a
   ** terminal that is Ctrl-D.) */
   if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !isatty(f->fd) &&
       !is_ready(f, POLLIN))
     return UV_EAGAIN;
-  return n > 0 ? n : n == 0 ? UV_EOF : last_error();
+  return n > 0 ? n : UV_EOF;
 }
 
 static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
@@ -98,7 +105,7 @@ static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
         n = f->socket ? send(f->fd, bufs[i].base + at, len, MSG_DONTWAIT | MSG_NOSIGNAL)
                       : write(f->fd, bufs[i].base + at, len);
       while (n < 0 && errno == EINTR);
-      if (n < 0) return total > 0 ? total : last_error();
+      if (n < 0) return total > 0 ? total : failure(errno);
       at += (size_t)n;
       total += n;
     }
@@ -304,13 +311,27 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   return r < 0 ? -errno : r;
 }
 
+/* The position is not moved for it: a thread may be reading or writing there. */
+static int64_t fd_length(port *p) {
+  const port_fd *f = (port_fd *)p;
+  struct stat st;
+  if (fstat(f->fd, &st) != 0) return -errno;
+#ifdef BLKGETSIZE64
+  uint64_t size; /* of a device */
+  if (S_ISBLK(st.st_mode))
+    return ioctl(f->fd, BLKGETSIZE64, &size) != 0 ? -errno : (int64_t)size;
+#endif
+  return st.st_size;
+}
+
 static const port_class file_class = {.name = "file",
                                       .read = fd_read,
                                       .read_cancel = fd_read_cancel,
                                       .write = fd_write,
                                       .write_cancel = fd_write_cancel,
                                       .close = fd_close,
-                                      .seek = fd_seek};
+                                      .seek = fd_seek,
+                                      .length = fd_length};
 static const port_class poll_class = {.name = "descriptor",
                                       .read = fd_read,
                                       .read_cancel = fd_read_cancel,

@@ -94,16 +94,15 @@ static void after_read(lwt_uv_after *later) {
   if (status != UV_ECANCELED) lwt_uv_fd_keep(f, j->result);
   if (f->read_cb != NULL && !f->closing) {
     port_cb cb = f->read_cb;
-    ssize_t n;
-    if (status == UV_ECANCELED) { /* cancelled, and asked for again meanwhile */
+    /* It may have been kept by whoever waited for it, to know the position. */
+    ssize_t n = lwt_uv_fd_take_kept(f, f->buf, f->len);
+    if (n == UV_EAGAIN) { /* cancelled, and asked for again meanwhile */
       n = start_job(f, j, do_read, after_read);
       if (n == 0) {
         f->ctx->working--;
         f->ctx->unclosed--;
         return;
       }
-    } else {
-      n = lwt_uv_fd_take_kept(f, f->buf, f->len);
     }
     f->read_cb = NULL;
     f->ctx->working--;

@@ -98,6 +98,9 @@ static ssize_t take_kept(port_lua *f, char *buf, size_t len) {
 static ssize_t l_port_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   port_lua *f = (port_lua *)p;
   if (f->op[READ].state == ANSWERED) { /* the answer to a read that was cancelled */
+    /* An error is told by the idle hook: now the channel may not be anchored, and then it
+    ** cannot be pushed. */
+    if (f->op[READ].status == PORT_LUA_ERROR) return ask(f, READ, cb, data);
     f->op[READ].state = REST;
     if (f->op[READ].status <= 0) return f->op[READ].status;
   }
@@ -202,6 +205,24 @@ static void answer(port_lua *f, int what) {
   cb(&f->p, o->data, n);
 }
 
+/* question(port, f, what): in a protected call, as memory may run out before there is a question. */
+static int l_question(lua_State *L) {
+  port_lua *f = lua_touserdata(L, 2);
+  int what = (int)lua_tointeger(L, 3);
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, START);
+  lua_insert(L, 1);
+  lua_pushstring(L, names[what]);
+  if (!push_argument(L, f, what)) return 0;
+  f->op[what].state = RUNNING;
+  lua_call(L, 3, 0);
+  return 0;
+}
+
+static int is_asked(const port_lua *f, int what) {
+  return f->op[what].state == ASKED || f->op[what].state == RUNNING;
+}
+
 /* Pass on what was answered, and ask what there is to ask. */
 static void have_a_word(lua_State *L, port_lua *f) {
   int top = lua_gettop(L);
@@ -211,15 +232,13 @@ static void have_a_word(lua_State *L, port_lua *f) {
   for (int what = READ; what < NOPS; what++) {
     if (f->op[what].state == ANSWERED) answer(f, what);
     if (f->op[what].state == ASKED) {
-      lua_getiuservalue(L, top + 2, START);
+      lua_pushcfunction(L, l_question);
       lua_pushvalue(L, top + 2);
-      lua_pushstring(L, names[what]);
-      if (push_argument(L, f, what)) {
-        f->op[what].state = RUNNING;
-        if (lua_pcall(L, 3, 0, 0) != LUA_OK && f->op[what].state == RUNNING) {
-          lua_setiuservalue(L, top + 2, ERROR + what); /* not even begun */
-          answered(f, what, PORT_LUA_ERROR);
-        }
+      lua_pushlightuserdata(L, f);
+      lua_pushinteger(L, what);
+      if (lua_pcall(L, 3, 0, 0) != LUA_OK && is_asked(f, what)) {
+        lua_setiuservalue(L, top + 2, ERROR + what); /* not even begun */
+        answered(f, what, PORT_LUA_ERROR);
       }
       lua_settop(L, top + 2);
     }
@@ -341,7 +360,8 @@ static int l_done(lua_State *L) {
     status = write_answer(L, f);
   }
   answered(f, what, status);
-  if (what == READ && status == 0) o->state = ASKED; /* nothing yet: ask again */
+  if (what == READ && status == 0) /* nothing yet: ask again, if a read still waits */
+    o->state = o->cb != NULL ? ASKED : REST;
   return 0;
 }
 

@@ -71,6 +71,10 @@ static int64_t mem_seek(port *p, int64_t offset, int from) {
   return at;
 }
 
+static int64_t mem_length(port *p) {
+  return (int64_t)((port_mem *)p)->size;
+}
+
 static const port_class mem_class = {
     .name = "memory",
     .read = mem_read,
@@ -79,6 +83,7 @@ static const port_class mem_class = {
     .write_cancel = mem_write_cancel,
     .close = mem_close,
     .seek = mem_seek,
+    .length = mem_length,
 };
 
 port *lwt_uv_port_mem(char *data, size_t size, lwt_uv_mem *mem) {

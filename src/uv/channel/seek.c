@@ -110,13 +110,10 @@ print(lio.of_bytes("hello"):length())   --> 5
 */
 static int l_length(lua_State *L) {
   channel *ch = check_seekable(L, "length");
-  int64_t at = ch->port->class->seek(ch->port, 0, SEEK_CUR), end = at;
-  if (at >= 0) end = ch->port->class->seek(ch->port, 0, SEEK_END);
-  if (end >= 0) at = ch->port->class->seek(ch->port, at, SEEK_SET);
-  if (at < 0 || end < 0)
-    return lwt_uv_raise(ch->ctx, L, (ssize_t)(end < 0 ? end : at), "length", ch->what_key,
-                        ch->what);
-  lua_pushinteger(L, end);
+  int64_t n = ch->port->class->length(ch->port);
+  if (n < 0)
+    return lwt_uv_raise(ch->ctx, L, (ssize_t)n, "length", ch->what_key, ch->what);
+  lua_pushinteger(L, n);
   return 1;
 }
 

@@ -368,18 +368,20 @@ static int is_directory(const char *path) {
 
 static ssize_t run_mkdir(fs_req *q) {
   path_req *p = (path_req *)q;
-  int status;
+  int status, denied = 0;
   if (!p->j) return mkdir(p->path, (mode_t)p->i) == 0 ? 0 : -errno;
   while (p->length > 1 && p->path[p->length - 1] == '/') p->length--;
   for (size_t i = 1; i < p->length; i++) {
     if (p->path[i] != '/' || p->path[i - 1] == '/') continue;
     status = make_one(p->path, i, 0777);
-    /* A directory that we may not write to, or a read-only one, need not be made. */
-    if (status < 0 && status != -EEXIST && status != -EACCES && status != -EROFS &&
-        status != -EPERM)
-      return status;
+    /* What is there already need not be made, even where we may not make anything. */
+    if (status == -EACCES || status == -EROFS || status == -EPERM)
+      denied = status;
+    else if (status < 0 && status != -EEXIST)
+      return status == -ENOENT && denied != 0 ? denied : status;
   }
   status = make_one(p->path, p->length, p->i);
+  if (status == -ENOENT && denied != 0) return denied;
   return status == -EEXIST && is_directory(p->path) ? 0 : status;
 }
 

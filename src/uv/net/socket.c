@@ -66,8 +66,10 @@ typedef struct ending {
 
 static void on_ended(uv_shutdown_t *uv, int status) {
   ending *e = uv->data;
+  port *p = e->p;
+  lwt_uv_stream_of_port(p)->h.ctx->waiting--;
   /* A peer that is gone needs no end of input. */
-  if (e->cb != NULL) e->cb(e->p, e->data, status == UV_ENOTCONN ? 0 : status);
+  if (e->cb != NULL) e->cb(p, e->data, status == UV_ENOTCONN ? 0 : status);
   free(e);
 }
 
@@ -82,8 +84,12 @@ static int end_writing(lwt_uv_stream *s, port_cb cb, void *data) {
   e->data = data;
   s->shut = 1;
   status = uv_shutdown(&e->uv, &s->uv.stream, on_ended);
-  if (status < 0) free(e);
-  return status < 0 ? status : UV_EAGAIN;
+  if (status < 0) {
+    free(e);
+    return status;
+  }
+  s->h.ctx->waiting++;
+  return UV_EAGAIN;
 }
 
 static void port_close(port *p, int directions, port_cb cb, void *data) {

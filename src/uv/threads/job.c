@@ -215,15 +215,18 @@ static void release_dropped(jobs *j) {
   free_items(dropped.first);
 }
 
-/* As many runners as there are jobs that wait or run, up to the limit. */
-static void start_runners(jobs *j) {
+/* As many runners as there are jobs that wait or run, up to the limit. A status: negative when
+** there is not one thread, and none could be made. */
+static int start_runners(jobs *j) {
   int most = lwt_uv_job_limit(), n = atomic_load(&j->nactive);
   if (most > MAX_RUNNERS) most = MAX_RUNNERS;
   if (n == 0) atomic_store(&j->in_stream, 0);
   for (int i = 0; i < most && n < most && is_short_of_runners(j); i++) {
-    if (lwt_uv_job_threads_queue(&j->runners[i].turn, most) < 0) return;
+    int status = lwt_uv_job_threads_queue(&j->runners[i].turn, most);
+    if (status < 0) return status;
     n = atomic_load(&j->nactive);
   }
+  return 0;
 }
 
 /* A loop that other code drives goes on while jobs are under way. */
@@ -324,11 +327,9 @@ static void deliver(lua_State *L, lwt_uv_post *post) {
   }
 }
 
-static void cancel(lua_State *L, void *data) {
-  if (lwt_uv_threads_closed(L)) return;
-  item *i = data;
+/* Unless a thread has it: then it goes on. */
+static void take_back(lua_State *L, item *i) {
   jobs *j = i->jobs;
-  i->canceled = 1;
   uv_mutex_lock(&j->lock);
   int queued = i->state == QUEUED;
   if (queued) {
@@ -341,6 +342,13 @@ static void cancel(lua_State *L, void *data) {
   count(j, -1);
   release_job(i);
   recycle(L, i);
+}
+
+static void cancel(lua_State *L, void *data) {
+  if (lwt_uv_threads_closed(L)) return;
+  item *i = data;
+  i->canceled = 1;
+  take_back(L, i);
 }
 
 /* ---- Starting ---------------------------------------------------------------------------------- */
@@ -413,19 +421,21 @@ static void give_up(lua_State *L, item *i) {
     recycle(L, i);
 }
 
-static void queue_item(jobs *j, item *i) {
+/* As start_runners. */
+static int queue_item(jobs *j, item *i) {
   atomic_fetch_add(&j->nwaiting, 1);
   i->next = atomic_load_explicit(&j->coming, memory_order_relaxed);
   while (!atomic_compare_exchange_weak_explicit(
       &j->coming, &i->next, i, memory_order_release, memory_order_relaxed)) {}
-  if (!is_short_of_runners(j)) return;
+  if (!is_short_of_runners(j)) return 0;
   /* A short job is over before another thread is awake. Should it not be a short one, then
   ** the others wait until the loop's thread has nothing else to do. */
   if (atomic_load_explicit(&j->in_stream, memory_order_relaxed) &&
-      atomic_load(&j->nactive) > 0)
+      atomic_load(&j->nactive) > 0) {
     j->ctx->lwt->idle_start(j->ctx->lwt, &j->idle);
-  else
-    start_runners(j);
+    return 0;
+  }
+  return start_runners(j);
 }
 
 static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
@@ -454,7 +464,12 @@ static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
     lua_error(L);
   }
   count(j, 1);
-  queue_item(j, i);
+  status = queue_item(j, i);
+  if (status < 0) { /* nobody would ever take it */
+    take_back(L, i);
+    lua_pop(L, 1);
+    lwt_uv_reject(ctx, L, status, "job", NULL, NULL);
+  }
 }
 
 /* ---- The end ------------------------------------------------------------------------------------- */

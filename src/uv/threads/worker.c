@@ -264,11 +264,12 @@ lwt_uv_message *lwt_uv_pack_error(lua_State *L) {
   lwt_uv_message *out = NULL;
   int error = lua_gettop(L);
   const lua_CFunction ways[] = {l_pack, l_pack_string, l_pack_type};
-  for (int i = 0; i < 3 && out == NULL; i++) {
+  int status = LUA_ERRRUN; /* without memory it is not told as something else */
+  for (int i = 0; i < 3 && status != LUA_OK && status != LUA_ERRMEM; i++) {
     lua_pushcfunction(L, ways[i]);
     lua_pushvalue(L, error);
     lua_pushlightuserdata(L, &out);
-    lua_pcall(L, 2, 0, 0);
+    status = lua_pcall(L, 2, 0, 0);
     lua_settop(L, error);
   }
   lua_settop(L, error - 1);
