@@ -553,6 +553,7 @@ local function telling(name, f)
     if not s.gone then ok, value, more = pcall(f, s.conn, ...) end
     if s.gone and not ok then error(("'%s' on a closed TLS stream"):format(name), 2) end
     if not ok then error(value, 0) end
+    if more == nil then return value end
     return value, more
   end
 end
