@@ -330,35 +330,30 @@ end
 local function first_of(waits, ready)
   local p = core.waiter()
   local mine = { promise = p, lost = false } -- see core.lost
+  local over = false
   local function stop()
+    over = true
     for _, w in ipairs(waits) do w.p:cancel() end
   end
-  local function put_back()
-    for _, w in ipairs(waits) do
-      local v = w.value
-      w.value = nil
-      if v ~= nil then C.unread(w.s, { v }, 1) end
-    end
+  local function put_back(w)
+    local v = w.value
+    w.value = nil
+    if v ~= nil then C.unread(w.s, { v }, 1) end
   end
-  local over = false
+  local function call_off()
+    stop()
+    for _, w in ipairs(waits) do put_back(w) end
+  end
   local function came(w)
     if over or not is_pending(p) then -- it came while we were stopping
-      local v = w.value
-      w.value = nil
-      if v ~= nil then C.unread(w.s, { v }, 1) end
+      put_back(w)
     elseif ready(w) then
-      over = true
       stop()
       wake(p, w)
     end
   end
   local function attach()
-    p:on_cancel(function()
-      if over then return end
-      over = true
-      stop()
-      put_back()
-    end)
+    p:on_cancel(function() if not over then call_off() end end)
     for _, w in ipairs(waits) do
       if not w.come then
         hear(w.p, function(v)
@@ -373,9 +368,7 @@ local function first_of(waits, ready)
   end
   local ok, err = guard(attach)
   if ok then return p end
-  over = true
-  stop()
-  put_back()
+  call_off()
   raise(err)
 end
 
