@@ -57,6 +57,15 @@ local function pushed()
   return s
 end
 
+-- A stream that belongs to a section until `s.open` is called.
+local function in_section()
+  local s = pushed()
+  local gate, open = lwt.wait()
+  s.open = open
+  s.other = s.stream:parse(function() await(gate) end)
+  return s
+end
+
 local function bounded(n)
   return function()
     local s = {}
@@ -124,8 +133,54 @@ local list = {
     return s
   end, function(s)
     s.push(1)
-    return s.stream:nget(2):map(function(l) return l[1] + l[2] end)
-  end, function(s) s.push(2) end, 3),
+    s.push(3)
+    return s.stream:nget(3):map(function(l) return l[1] + l[2] + l[3] end)
+  end, function(s) s.push(2) end, 6),
+  asks("elements: behind a section", in_section, next_of, function(s)
+    s.open:wakeup()
+    s.push(1)
+  end, 1),
+  asks("elements: behind a section, peek", in_section, function(s) return s.stream:peek() end, function(s)
+    s.open:wakeup()
+    s.push(1)
+  end, 1),
+  asks("elements: a section", function()
+    local s = pushed()
+    s.other = s.stream:nget(2)
+    return s
+  end, function(s) return s.stream:parse(function(x) return await(x:get()) end) end, function(s)
+    for i = 1, 3 do s.push(i) end
+    lwt.yield()
+  end, 3),
+  asks("elements: nget of a clone behind another", function()
+    local s = pushed()
+    s.clone = s.stream:clone()
+    s.other = s.stream:nget(2)
+    return s
+  end, function(s)
+    return s.stream:nget(2):map(function(l) return l[1] * 10 + l[2] end)
+  end, function(s)
+    for i = 1, 4 do s.push(i) end
+  end, 34),
+  asks("elements: npeek of a bounded stream", bounded(1), function(s)
+    return s.stream:npeek(2):map(function(l) return l[1] * 10 + l[2] end)
+  end, function(s)
+    s.pusher:push(3)
+    s.pusher:push(4)
+  end, 34),
+  asks("elements: of a generator", function()
+    local s = {}
+    local gate, open = lwt.wait()
+    s.open = open
+    s.stream = stream.generate(function(yield) await(gate) yield(1) end)
+    return s
+  end, next_of, function(s) s.open:wakeup() end, 1),
+  asks("elements: of two that are combined", function()
+    local s = pushed()
+    s.two, s.push_two = stream.create()
+    s.stream = stream.combine(s.stream, s.two):map(function(l) return l[1] + l[2] end)
+    return s
+  end, next_of, function(s) s.push(1) s.push_two(2) end, 3),
   asks("elements: of two that are chosen from", function()
     local s = pushed()
     s.stream = stream.choose { s.stream, (stream.create()) }
