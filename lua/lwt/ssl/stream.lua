@@ -549,12 +549,10 @@ end
 local function telling(name, f)
   Stream[name] = function(s, ...)
     check(s, name)
-    local ok, value, more = false, nil, nil
-    if not s.gone then ok, value, more = pcall(f, s.conn, ...) end
-    if s.gone and not ok then error(("'%s' on a closed TLS stream"):format(name), 2) end
-    if not ok then error(value, 0) end
-    if more == nil then return value end
-    return value, more
+    local told = s.gone and { false } or table.pack(pcall(f, s.conn, ...))
+    if told[1] then return table.unpack(told, 2, told.n) end
+    if s.gone then error(("'%s' on a closed TLS stream"):format(name), 2) end
+    error(told[2], 0)
   end
 end
 
