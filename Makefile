@@ -94,7 +94,7 @@ RUN_SPECS = LWT_TEST_TIMEOUT="$(TEST_TIMEOUT)" scripts/specs.sh $(1) \
 DEPS = @CC="$(CC)" LUA="$(LUA)" LUA_VERSION="$(LUA_VERSION)" LUA_INCDIR="$(LUA_INCDIR)" \
   LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" BUSTED="$(BUSTED)" scripts/deps.sh
 # A make of its own: what deps.sh has just installed is only seen by a fresh look.
-AGAIN = @$(MAKE) --no-print-directory
+AGAIN = +@$(MAKE) --no-print-directory
 
 .PHONY: all help env run test lgi gtk-check check asan valgrind tsan lint format format-check docs docs-check site site-check \
   install install-files uninstall dist clean fuzz soak soak-run coverage bench bench-count rock-test
