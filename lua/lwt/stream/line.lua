@@ -102,7 +102,6 @@ local function missed(s)
   return front(s) ~= nil or log.source and not log.fetching
 end
 
--- Makes what it takes to wait at `s`. The memory may run a finalizer, which may push: so it is
 local function unfold_taker(log)
   local s = log.taker
   if s then unfold(s) end
