@@ -463,7 +463,10 @@ describe("lwt.pool", function()
           end)
         end
         await(lwt.join(more))
-        await(p:clear())
+        repeat -- it may hear of one that was being disposed of, for a use that was cancelled
+          local ok, err = pcall(await, p:clear())
+          assert(ok or err == "dispose", err)
+        until ok
         assert(alive == 0)
       end)()
     end)
