@@ -80,7 +80,7 @@ describe("at the prompt", function()
     on:settle()
     assert.falsy(on:text():find("{ 50 }", 1, true))
     on:type ":more\r"
-    on:shows "-- more"
+    on:last "-- more: Space, Enter, q --" -- (not the question of before)
     on:type "\3"
     on:last ">"
     on:type "1 + 1\r"
