@@ -205,6 +205,13 @@ end)
 ---- Streams that are pushed to --------------------------------------------------
 
 -- Pushes, again where there was no memory for it.
+-- A close for which there was no memory is tried again.
+local function close(pusher)
+  for _ = 1, 8 do
+    if pcall(pusher.close, pusher) and pusher:closed() then return end
+  end
+end
+
 local function push_all(push, ...)
   local values = table.pack(...)
   for i = 1, values.n do
@@ -271,9 +278,7 @@ for _, style in ipairs { { "task", in_task }, { "bind", with_bind } } do
         try(pusher.push, pusher, i)
         lwt.yield()
       end
-      for _ = 1, 8 do
-        if pcall(pusher.close, pusher) and pusher:closed() then break end
-      end
+      close(pusher)
     end)
   end)
 end
@@ -282,9 +287,7 @@ section("bounded, closed while many wait to push", function()
   return finish(function(try)
     local s, pusher = stream.create_bounded(1)
     for i = 1, 6 do try(pusher.push, pusher, i) end
-    for _ = 1, 8 do
-      if pcall(pusher.close, pusher) and pusher:closed() then break end
-    end
+    close(pusher)
     try(in_task, s)
   end)
 end)
@@ -299,9 +302,7 @@ section("bounded, streams made of it", function()
       try(pusher.push, pusher, i)
       lwt.yield()
     end
-    for _ = 1, 8 do
-      if pcall(pusher.close, pusher) and pusher:closed() then break end
-    end
+    close(pusher)
   end)
 end)
 
