@@ -65,6 +65,16 @@ describe("lwt.log.file", function()
     assert.equal(lwt.Canceled, error_of(p))
   end))
 
+  it("is not made later by what was cancelled while it waited for a thread", spec(function(dir)
+    local busy, mb = {}, ("x"):rep(1024 * 1024)
+    for i = 1, 64 do busy[i] = fs.write_file(dir .. "/busy" .. i % 8, mb) end
+    local p = log.file { path = dir .. "/x", mode = "truncate" }
+    p:cancel()
+    assert.equal(lwt.Canceled, error_of(p))
+    await(lwt.join(busy))
+    assert.is_false(exists(dir .. "/x"))
+  end))
+
   it("is given what its promise says it has, in the order of the calls, from many tasks", spec(function(dir)
     local l = open { path = dir .. "/a" }
     local expected, tasks = {}, {}

@@ -172,7 +172,11 @@ function M.open(opts, render)
   }, Sink)
   open(sink)
   if opts.mode == "truncate" then
-    await(sink.file:truncate(0))
+    local ok, err = pcall(await, sink.file:truncate(0))
+    if not ok then
+      sink.file:close()
+      error(err, 0)
+    end
     sink.size = 0
   end
   local l = writer.new(sink, render)
@@ -185,11 +189,15 @@ function M.open(opts, render)
   return l
 end
 
--- Runs M.open so that a cancel in the middle leaves no file open.
+-- Runs M.open so that a cancel in the middle leaves no file open, and none that is about to be made: who
+-- removes the folder then waits for calls that were cancelled, and for no others.
 function M.start(opts, render)
   local p = lwt.spawn(M.open, opts, render)
   return lwt.protected(p):catch(function(err)
-    if rawequal(err, lwt.Canceled) then p:on_success(function(l) l:close() end) end
+    if rawequal(err, lwt.Canceled) then
+      p:on_success(function(l) l:close() end)
+      p:cancel()
+    end
     return lwt.rejected(err)
   end)
 end
