@@ -57,7 +57,7 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
                   SEND_FLAGS);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) return sent;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
+    if (errno == EAGAIN || errno == ENOBUFS) return UV_EAGAIN;
     sent = uv_translate_sys_error(errno);
   }
   if (sent < 0) note_failure(s, sent);
