@@ -163,7 +163,8 @@ static void remember(lua_State *L, lwt_uv_stream *s, view *v) {
   lua_Debug ar;
   s->hint[0] = v;
   s->hint[1] = L;
-  lua_getstack(L, 0, &ar); /* this function, and the one that called it: a task's first is ours */
+  lua_getstack(
+      L, 0, &ar); /* this function, and the one that called it: a task's first is ours */
   lwt_lua_frame(&ar, &s->hint[2]);
   lua_getstack(L, 1, &ar);
   lwt_lua_frame(&ar, &s->hint[4]);
