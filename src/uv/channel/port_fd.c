@@ -240,7 +240,6 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
     n = try_write(f, bufs, nbufs);
     if (n != UV_EAGAIN) return n;
   }
-  if (f->writer.busy) return UV_EBUSY;
   memcpy(f->bufs, bufs, nbufs * sizeof *bufs);
   f->nbufs = nbufs;
   f->write_cb = cb;
@@ -249,7 +248,8 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
     n = set_events(f);
   } else {
     f->base = lseek(f->fd, 0, SEEK_CUR);
-    n = lwt_uv_fd_start_write(f);
+    /* After one that was taken back, and is still to be called back, it begins then. */
+    n = f->writer.busy ? 0 : lwt_uv_fd_start_write(f);
   }
   if (n < 0) {
     f->write_cb = NULL;
@@ -265,8 +265,10 @@ static ssize_t fd_write_cancel(port *p) {
     set_events(f);
     return 0;
   }
-  lwt_uv_fd_wait(f, &f->writer); /* the memory is the caller's */
-  return f->writer.swallow && f->writer.result > 0 ? f->writer.result : 0;
+  if (f->writer.swallow) return 0; /* it was still to begin */
+  lwt_uv_fd_wait(f, &f->writer);   /* the memory is the caller's */
+  f->writer.swallow = 1;
+  return f->writer.result > 0 ? f->writer.result : 0;
 }
 
 static void fd_close(port *p, int directions, port_cb cb, void *data) {
@@ -294,7 +296,8 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
 static int64_t fd_seek(port *p, int64_t offset, int from) {
   port_fd *f = (port_fd *)p;
   off_t r;
-  if (f->writer.busy && offset == 0 && from == SEEK_CUR) return f->base;
+  if (f->writer.busy && !f->writer.swallow && offset == 0 && from == SEEK_CUR)
+    return f->base;
   if (f->reader.busy && !f->reader.swallow) { /* one that was cancelled */
     lwt_uv_fd_wait(f, &f->reader);
     if (f->reader.swallow) lwt_uv_fd_keep(f, f->reader.result);

@@ -131,15 +131,19 @@ static void after_write(lwt_uv_after *later) {
   fd_job *j = job_of(later);
   port_fd *f = j->f;
   port_cb cb = f->write_cb;
+  ssize_t n = j->result;
   j->busy = 0;
-  f->write_cb = NULL;
-  if (cb != NULL) {
-    f->ctx->working--;
-    f->ctx->unclosed--;
-    cb(&f->p, f->write_data, j->result);
+  if (cb == NULL) {
+    lwt_uv_fd_job_over(f);
     return;
   }
-  lwt_uv_fd_job_over(f);
+  if (j->swallow) /* taken back, and there is another one meanwhile */
+    n = start_job(f, j, do_write, after_write);
+  f->ctx->working--;
+  f->ctx->unclosed--;
+  if (j->busy) return;
+  f->write_cb = NULL;
+  cb(&f->p, f->write_data, n);
 }
 
 int lwt_uv_fd_start_read(port_fd *f) {
