@@ -483,7 +483,7 @@ static int l_rmdir(lua_State *L) {
 static int push_scandir(lua_State *L, lwt_uv_req *r) {
   path_req *p = (path_req *)r;
   uv_dirent_t entry;
-  lua_createtable(L, r->status > 0 && r->status < INT32_MAX ? (int)r->status : 0, 0);
+  lua_createtable(L, (int)r->status, 0); /* libuv counts them with an int */
   for (lua_Integer i = 1; uv_fs_scandir_next(&p->fs, &entry) != UV_EOF; i++) {
     lua_createtable(L, 0, 2);
     lua_pushstring(L, entry.name);
