@@ -61,8 +61,8 @@ operation("tcp: options", nil, function(s)
   equal("hello", await(b:read()))
   while (a:unacknowledged() or 0) > 0 do -- nil: the system does not say
     lwt.yield() end
-  equal(b:getpeername().port, a:getsockname().port)
-  equal(l:address().port, a:getpeername().port)
+  equal(b:getpeername(), a:getsockname())
+  equal(l:address(), a:getpeername())
   equal(true, a:fileno() > 2)
   b:reset()
   local ok, err = pcall(await, a:read())
@@ -141,7 +141,7 @@ operation("udp: options", nil, function(s)
   m:multicast_join("232.1.1.1", "127.0.0.1", "127.0.0.1")
   m:multicast_leave("232.1.1.1", "127.0.0.1", "127.0.0.1")
   b:connect(a:getsockname())
-  equal(a:getsockname().port, b:getpeername().port)
+  equal(a:getsockname(), b:getpeername())
   equal(true, b:fileno() > 2)
   for i = 1, 3 do await(b:send(tostring(i))) end
   local got = {}
