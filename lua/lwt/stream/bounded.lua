@@ -235,12 +235,17 @@ end
 -- What else a push may have to do first; the promise of one that is late now.
 function begin(bound, v)
   if cancel_due() then
-    local p = waiter()
-    if not bound.late then
-      bound.late = waiters.new()
-      lwt.pause():on_success(function() settle(bound) end)
-    end
-    push_behind(bound.late, p, v)
+    local p, behind = waiter(), nil
+    repeat -- (the memory may run a finalizer, which may be late as well, or close)
+      if not bound.late then
+        local fresh = waiters.new()
+        lwt.pause():on_success(function() settle(bound) end)
+        bound.late = bound.late or fresh
+      end
+      behind = bound.late
+      make_room(behind)
+    until bound.late == behind
+    push_behind(behind, p, v)
     return p
   end
   if bound.late then settle(bound) end
