@@ -221,6 +221,18 @@ local function push(bound, v, late)
   return p
 end
 
+-- A push that is late, whose promise is `p`. The stream may have been closed meanwhile.
+local function push_now(bound, p, v)
+  local ok, pushed = pcall(push, bound, v, p)
+  if not ok then
+    wake_exn(p, pushed)
+  elseif pushed == done then
+    wake(p)
+  elseif pushed ~= p then
+    wake_exn(p, lwt.Closed)
+  end
+end
+
 -- Begin what is late.
 local function settle(bound)
   local behind = bound.late
@@ -228,14 +240,15 @@ local function settle(bound)
   bound.late = false
   while behind.n > 0 do
     local p, v = shift(behind)
-    if is_pending(p) and push(bound, v, p) == done then wake(p) end
+    if is_pending(p) then push_now(bound, p, v) end
   end
 end
 
 -- What else a push may have to do first; the promise of one that is late now.
 function begin(bound, v)
   if cancel_due() then
-    local p, behind = waiter(), nil
+    local p = waiter()
+    local behind
     repeat -- (the memory may run a finalizer, which may be late as well, or close)
       if not bound.late then
         local fresh = waiters.new()
