@@ -280,6 +280,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "-e") == 0) mode = TOLD;
     if (strcmp(argv[1], "-w") == 0) mode = UNNOTICED;
   }
+  setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGALRM, on_alarm);
   if (argc < 2) die("usage", "oom [-a] [-m] [-e] [-w] SCRIPT [STRIDE [SECTION [N]]]");
   stride = argc > 2 ? atol(argv[2]) : 1;
