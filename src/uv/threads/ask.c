@@ -84,7 +84,7 @@ static void answer(request *q, int state) {
   q->state = state;
   uv_cond_broadcast(&q->w->reply);
   uv_mutex_unlock(&q->w->lock);
-  if (q->back != NULL && q->wait) {
+  if (q->back != NULL) {
     q->post.deliver = deliver_answer;
     q->post.drop = drop_answer;
     if (lwt_uv_inbox_post(q->back, &q->post) == 0) return;
