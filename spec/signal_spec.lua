@@ -48,6 +48,19 @@ describe("lwt.signal", function()
     assert.matches("^lwt.signal.handler %(USR1, stopped%)$", tostring(a))
   end))
 
+  it("hears those that have no name, by their number", task(function()
+    local names = {}
+    local h = signal.on(40, function(name) names[#names + 1] = name end)
+    local p = signal.next(40)
+    process.kill(process.getpid(), 40)
+    assert.equal(40, await(p))
+    lwt.yield()
+    assert.equal("lwt.signal.handler (40)", tostring(h))
+    h:stop()
+    assert.same({ 40 }, names)
+    assert.has_error(function() signal.on(0, print) end, "bad argument #1 to 'on' (signal out of range)")
+  end))
+
   it("keeps signals apart", task(function()
     local seen = {}
     local a <close> = signal.on("USR1", function(name) seen[#seen + 1] = name end)

@@ -147,13 +147,13 @@ static int l_listen(lua_State *L) {
   return 1;
 }
 
-/* signal.name(name or number): "TERM" for both of its names; raises for what is no
-** signal. */
+/* signal.name(name or number): "TERM" for both of its names, the number of one that has
+** none; raises for what is no signal. */
 static int l_name(lua_State *L) {
   int number = lwt_uv_check_signal(L, 1);
   const char *name = lwt_uv_signal_name(number);
   if (name == NULL)
-    lua_pushfstring(L, "%d", number);
+    lua_pushinteger(L, number);
   else
     lua_pushstring(L, name);
   return 1;
