@@ -128,6 +128,19 @@ describe("lwt.signal", function()
     expect_default(true, "USR1")
   end))
 
+  it("does not tell who was stopped by the handler of another that came in the same turn", task(function()
+    local told, third = {}, nil
+    local first = signal.on("USR1", function() third:stop() told[#told + 1] = "USR1" end)
+    local second = signal.on("USR2", function() told[#told + 1] = "USR2" end)
+    third = signal.on("WINCH", function() told[#told + 1] = "WINCH" end)
+    for _, name in ipairs { "USR1", "USR2", "WINCH" } do process.kill(process.getpid(), name) end
+    while #told < 2 do lwt.yield() end
+    for _ = 1, 5 do lwt.yield() end
+    assert.same({ "USR1", "USR2" }, told)
+    first:stop()
+    second:stop()
+  end))
+
   it("wakes everybody who waits for the next one", task(function()
     local a, b, c = signal.next("USR1"), signal.next("USR1"), signal.next("USR1")
     b:cancel()

@@ -197,6 +197,9 @@ describe("lwt.process", function()
     refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
       process.open({ "true" }, { stdin = require "lwt.io".of_bytes "it has none" })
     end)
+    refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
+      process.open({ "true" }, { stdin = setmetatable({}, { __index = {} }) })
+    end)
     for _, id in ipairs { 1.5, 0 / 0, -1, 1e300 } do
       refused("bad argument #2 to 'open' (gid is no id)", function()
         process.open({ "ls" }, { gid = id })
@@ -339,7 +342,10 @@ describe("lwt.process", function()
       assert.equal("65534\n", out)
     else
       assert.same({ "EPERM", "setuid" }, { out.code, out.op })
+      return
     end
+    assert.equal("0 65534\n", (await(process.pread(process.shell "echo $(id -u) $(id -g)", { gid = 65534 }))))
+    assert.equal("0\n", (await(process.pread({ "id", "-u" }, { uid = 0 }))))
   end))
 
   it("starts nobody with the groups of somebody else", function()

@@ -86,7 +86,7 @@ lwt_uv *lwt_uv_context_ended(lua_State *L) {
 }
 
 void lwt_uv_check_open(lwt_uv *ctx, lua_State *L) {
-  if (ctx->loop == NULL || ctx->closing)
+  if (ctx->loop == NULL) /* (Lua does not run while it is being closed) */
     luaL_error(L, "this Lua state is being closed: lwt starts nothing new");
 }
 

@@ -75,7 +75,7 @@ describe("Ctrl-C in code that never comes back to the loop", function()
     prints("false\tinterrupted\n", [[
       interrupt.breaks(true)
       print(pcall(interrupt.guard, function() ctrl_c() loop() end))
-    ]], ("env LUA_INIT=@%s PROGRAM"):format(path))
+    ]], ("env LUA_INIT_5_4=@%s PROGRAM"):format(path))
     os.remove(path)
   end)
 

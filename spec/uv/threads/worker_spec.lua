@@ -110,6 +110,25 @@ describe("a worker's state", function()
   end)
 end)
 
+describe("a worker, between two functions", function()
+  it("sees to the programs that the first has left behind, beside whatever else it has left", function()
+    prints("pending\nfulfilled\n", [[
+      preemptive.set_bounds(1, 1)
+      detached(function()
+        local process, net = require "lwt.process", require "lwt.net"
+        LEFT = { net.udp "127.0.0.1:0", process.open { "sleep", "30" }, process.open { "true" } }
+      end)
+      local function state(i)
+        return (detached(function(n) return (LEFT[n]:status():state()) end, i))
+      end
+      while state(3) == "pending" do lwt.run(lwt.sleep(0.01)) end
+      print(state(2))
+      detached(function() LEFT[2]:kill "KILL" end)
+      while state(2) == "pending" do lwt.run(lwt.sleep(0.01)) end
+      print(state(2))]])
+  end)
+end)
+
 describe("an error in a worker", function()
   it("has a traceback whatever has become of lwt.traceback there", function()
     prints("e\ttrue\ne\ttrue\nno text\ttrue\n", [[

@@ -11,18 +11,13 @@
 ** comes later, for this userdata is younger. */
 static int l_threads_gc(lua_State *L) {
   lwt_uv *ctx = *(lwt_uv **)lua_touserdata(L, 1);
-  ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->closed = ctx->inbox_shut = 1;
+  ctx->inbox_shut = 1;
+  ctx->lwt->state_closing(ctx->lwt); /* what promises were given to cancel goes now */
   lwt_uv_pool_close(ctx);
   lwt_uv_jobs_close(ctx);
   lwt_uv_inbox_close(ctx);
   lwt_uv_thread_channel_close(ctx);
   return 0;
-}
-
-int lwt_uv_threads_closed(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_find_context(L);
-  lwt_uv_threads *t = ctx == NULL ? NULL : ctx->family[LWT_UV_FTHREAD];
-  return t == NULL || t->closed;
 }
 
 static void family_close(lwt_uv *ctx) {
