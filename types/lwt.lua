@@ -9778,7 +9778,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
 ---(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
 ---nor one of `TERM` that signal from interrupting a script of the `lwt` command:
----`lwt.interrupts(false)` does.
+---`lwt.interrupts(false)` does. A signal that has no name (a realtime signal) is given by its number, and `f` gets that.
 ---```lua
 ---local process = require "lwt.process"
 ---local h = signal.on("USR1", function(name) print("got " .. name) end)
@@ -9788,7 +9788,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ------> USR1
 ---h:stop()
 ---```
----@param name string "TERM" or "SIGTERM"
+---@param name string|integer "TERM" or "SIGTERM", or the system's number
 ---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 lwt_signal_module.on = function(name, f) end
@@ -9801,7 +9801,7 @@ lwt_signal_module.on = function(name, f) end
 ---process.kill(process.getpid(), "USR1")
 ---print(await(p))   --> USR1
 ---```
----@param name string
+---@param name string|integer
 ---@return lwt.Promise<string>
 lwt_signal_module.next = function(name) end
 
@@ -9815,7 +9815,7 @@ lwt_signal_module.next = function(name) end
 ---s:close()
 ---print(await(s:get()))   --> nil
 ---```
----@param name string
+---@param name string|integer
 ---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
 

@@ -493,6 +493,22 @@ operation("process: as another user, in a session of its own", nil, function()
   return await(p:status()).code
 end, function(_, code) equal(0, code) end)
 
+operation("process: one that reads nothing and writes nowhere", nil, function()
+  return await(process.exec({ "cat" }, { stdin = "null", stdout = "null", stderr = "stdout" })).code
+end, function(_, code) equal(0, code) end)
+
+operation("interrupt: Ctrl-C in loops", nil, function()
+  local interrupt = require "lwt.uv".interrupt
+  local off <close> = setmetatable({}, { __close = function() interrupt.breaks(false) end })
+  local on = interrupt.breaks(true)
+  local sum = 0
+  for i = 1, 40 do sum = sum + interrupt.guard(coroutine.wrap(function() return i end)) end
+  return on and off ~= nil, sum
+end, function(_, on, sum)
+  equal(true, on)
+  equal(820, sum)
+end)
+
 operation("process: several that end at once", nil, function()
   local waiting = {}
   for i = 1, 4 do waiting[i] = process.exec { "sh", "-c", "exit " .. i } end

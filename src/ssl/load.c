@@ -37,7 +37,7 @@ static source open_source(lua_State *L, int arg, fault *f) {
   return s;
 }
 
-static int raise(lua_State *L, const fault *f) {
+static int raise_fault(lua_State *L, const fault *f) {
   ERR_clear_error();
   lwt_ssl_push_fault(lwt_ssl_lwt(L), L, f, "context");
   return lua_error(L);
@@ -181,7 +181,7 @@ static int l_identity(lua_State *L) {
   ok = list != NULL && use(c, list, key, &f);
   free_chain(list);
   EVP_PKEY_free(key);
-  return ok ? 0 : raise(L, &f);
+  return ok ? 0 : raise_fault(L, &f);
 }
 
 /* more_chain(cert): certificates to send behind that of the last identity. */
@@ -194,7 +194,7 @@ static int l_more_chain(lua_State *L) {
   for (int i = 0; i < sk_X509_num(list); i++)
     if (!SSL_CTX_add1_chain_cert(c->ctx, sk_X509_value(list, i))) lwt_ssl_fault_take(&f);
   free_chain(list);
-  return f.code[0] == '\0' ? 0 : raise(L, &f);
+  return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
 }
 
 /* ---- Whom to trust ------------------------------------------------------------------ */
@@ -218,7 +218,7 @@ static int l_trust(lua_State *L) {
         !X509_LOOKUP_add_dir(X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()), text,
                              X509_FILETYPE_PEM))
       lwt_ssl_fault_take(&f);
-    return f.code[0] == '\0' ? 0 : raise(L, &f);
+    return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
   }
   list = read_chain(L, 2, &f);
   for (int i = 0; i < sk_X509_num(list); i++) {
@@ -228,7 +228,7 @@ static int l_trust(lua_State *L) {
       lwt_ssl_fault_take(&f);
   }
   free_chain(list);
-  return f.code[0] == '\0' ? 0 : raise(L, &f);
+  return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
 }
 
 /* A chain may end at what was given, although that is no root: then it is trusted itself. */
@@ -276,7 +276,7 @@ static int l_revoked(lua_State *L) {
   int n = 0;
   luaL_checkstring(L, 2);
   s = open_source(L, 2, &f);
-  if (s.bio == NULL) return raise(L, &f);
+  if (s.bio == NULL) return raise_fault(L, &f);
   while ((crl = PEM_read_bio_X509_CRL(s.bio, NULL, NULL, NULL)) != NULL) {
     if (!X509_STORE_add_crl(store, crl)) lwt_ssl_fault_take(&f);
     X509_CRL_free(crl);
@@ -291,7 +291,7 @@ static int l_revoked(lua_State *L) {
                       "there is no list of revocations (CRL) in %s (PEM expected)",
                       s.name);
   ERR_clear_error();
-  if (f.code[0] != '\0') return raise(L, &f);
+  if (f.code[0] != '\0') return raise_fault(L, &f);
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   return 0;
 }
