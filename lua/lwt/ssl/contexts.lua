@@ -254,7 +254,8 @@ end
 -- How a client verifies: a session that was made otherwise is not resumed. What `ca`, `crl` and `cert`
 -- have brought is known to the part in C, which has read it.
 local function set_rules(raw, opts)
-  raw:rules(("%s %s %s"):format(opts.verify ~= false, opts.partial_chain == true, opts.ocsp or false))
+  raw:rules(("%s %s %s"):format(opts.verify ~= false, opts.partial_chain == true,
+    opts.ocsp or false))
 end
 
 -- A context of these options; `role` wins over theirs where there is none.
