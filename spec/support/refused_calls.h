@@ -15,6 +15,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +35,7 @@ static const struct {
     {"EADDRNOTAVAIL", EADDRNOTAVAIL},
     {"EAFNOSUPPORT", EAFNOSUPPORT},
     {"EAGAIN", EAGAIN},
+    {"ECHILD", ECHILD},
     {"ECONNABORTED", ECONNABORTED},
     {"ECONNRESET", ECONNRESET},
     {"EHOSTUNREACH", EHOSTUNREACH},
@@ -79,6 +81,7 @@ static const may_say unnoticed_errors[] = {
     {"send", "EINTR EAGAIN"},
     {"sendfile", "EINTR EAGAIN EINVAL ENOSYS"},
     {"shutdown", "ENOTCONN"},
+    {"tcsetattr", "EINTR"},
     {"uv_try_write", "EAGAIN"},
     {"uv_udp_try_send", "EAGAIN"},
     {"waitpid", "EINTR"},
@@ -104,6 +107,7 @@ static const may_say told_errors[] = {
     {"uv_tcp_open", "EINVAL"},
     {"uv_try_write", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN"},
     {"uv_write", "ECONNRESET"},
+    {"wait4", "ECHILD"}, /* somebody else has waited */
 };
 
 /* The names of what it may say, with spaces between; NULL: nothing. */
@@ -391,5 +395,6 @@ OPT(int, -1, clone, (int (*f)(void *), void *s, int n, void *x0, ...), (f, s, n,
 AGAIN(pid_t, -1, waitpid, (pid_t p, int *s, int n), (p, s, n))
 
 ENDS(int, -1, close, (int fd), (fd))
+ENDS(pid_t, -1, wait4, (pid_t p, int *s, int n, struct rusage *u), (p, s, n, u))
 
 RAW(long, -1, syscall, (long n, ...))

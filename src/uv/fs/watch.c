@@ -248,7 +248,7 @@ static const luaL_Reg methods[] = {{"next", l_next}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
 
 void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

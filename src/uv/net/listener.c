@@ -470,7 +470,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {{"tcp_listen", l_tcp_listen}, {NULL, NULL}};
 
 void lwt_uv_add_listener(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_LISTENER, "lwt.listener", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_LISTENER, "lwt.listener", methods);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -216,7 +216,7 @@ static const luaL_Reg functions[] = {
 
 void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_POLL, "lwt.poll", none, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_POLL, "lwt.poll", none);
   /* Weak: a poller that waits is anchored, any other is closed. */
   lua_newtable(L);
   lua_createtable(L, 0, 1);

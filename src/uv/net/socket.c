@@ -347,7 +347,7 @@ static const luaL_Reg methods[] = {
 
 void lwt_uv_stream_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type,
                         const char *type_name, const luaL_Reg *own) {
-  lwt_uv_new_handle_type(ctx, L, type, type_name, methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, type, type_name, methods);
   ctx->type[type].port = port_of;
   if (own == NULL) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[type].ref);

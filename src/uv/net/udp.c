@@ -528,7 +528,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {{"udp", l_udp}, {NULL, NULL}};
 
 void lwt_uv_add_udp(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_UDP, "lwt.udp", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_UDP, "lwt.udp", methods);
   lwt_uv_udp_add_options(ctx, L);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
