@@ -7112,7 +7112,9 @@ lwt_io_module.create_temp_dir = function(opts) end
 
 ---Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
 ---followed. What cannot be deleted is told (the first of it), the rest is deleted all the
----same.
+---same. What others delete meanwhile is no failure; a folder into which they put something
+---stays (`ENOTEMPTY`). A call that was cancelled before, and that the system is still busy
+---with, is over by then: what it makes is deleted, too.
 ---```lua
 ---await(require "lwt.fs".mkdir("d"))
 ---await(lio.lines_to_file("d/f", {"x"}))
@@ -9876,8 +9878,8 @@ lwt_ssl_module.context = function(opts) end
 ---- `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
 ---  leaving it out is an error, unless `verify = false` is given.
 ---- `session`: of an earlier connection, to resume it: without looking at the server's certificate again. So it is used only where `name`,
----  `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were; otherwise the handshake is a full one, as it is when the
----  server does not know the session.
+---  `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were (of files what was read from them, of a folder its name);
+---  otherwise the handshake is a full one, as it is when the server does not know the session.
 ---- `timeout`: how many seconds the handshake may take (10).
 ---- `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---```lua

@@ -32,6 +32,8 @@ static const struct {
   int number;
 } error_numbers[] = {
     {"EACCES", EACCES},
+    {"EADDRNOTAVAIL", EADDRNOTAVAIL},
+    {"EAFNOSUPPORT", EAFNOSUPPORT},
     {"EAGAIN", EAGAIN},
     {"ECHILD", ECHILD},
     {"ECONNABORTED", ECONNABORTED},
@@ -42,6 +44,7 @@ static const struct {
     {"EIO", EIO},
     {"ENOMEM", ENOMEM},
     {"EMFILE", EMFILE},
+    {"ENFILE", ENFILE},
     {"ENETDOWN", ENETDOWN},
     {"ENETUNREACH", ENETUNREACH},
     {"ENOBUFS", ENOBUFS},
@@ -61,7 +64,7 @@ typedef struct {
 
 /* Without there being any trouble: nobody notices. */
 static const may_say unnoticed_errors[] = {
-    {"accept4", "EINTR EAGAIN ECONNABORTED EMFILE"},
+    {"accept4", "EINTR EAGAIN ECONNABORTED EMFILE ENFILE ENOBUFS"},
     {"close", "EINTR"},
     {"copy_file_range", "EINTR EINVAL EXDEV ENOSYS EPERM"},
     {"fchmod", "EPERM"},
@@ -88,6 +91,7 @@ static const may_say unnoticed_errors[] = {
 
 /* With trouble, of which whoever asked is told by the error's name: those that some code tells from others. */
 static const may_say told_errors[] = {
+    {"bind", "EADDRNOTAVAIL"},
     {"close", "EIO"},
     {"execve", "EACCES"},
     {"ftruncate", "EPERM"},
@@ -96,9 +100,11 @@ static const may_say told_errors[] = {
     {"read", "EIO"},
     {"recv", "ECONNRESET"},
     {"send", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOBUFS"},
+    {"socket", "EAFNOSUPPORT"},
     {"syscall", "ENOSYS EPERM"}, /* to set a user it is told, for a pidfd there is another way */
     {"unlinkat", "EPERM"},
     {"uv_shutdown", "ENOTCONN"},
+    {"uv_tcp_open", "EINVAL"},
     {"uv_try_write", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN"},
     {"uv_write", "ECONNRESET"},
     {"wait4", "ECHILD"}, /* somebody else has waited */

@@ -135,6 +135,12 @@ static chain *read_chain(lua_State *L, int arg, fault *f) {
   return NULL;
 }
 
+static int count(context *c, char kind, X509 *cert) {
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned n;
+  return X509_digest(cert, EVP_sha256(), sum, &n) && lwt_ssl_add_rule(c, kind, sum, n);
+}
+
 static int is_slow(EVP_PKEY *key) {
   return EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) > 2048;
 }
@@ -150,7 +156,7 @@ static int use(context *c, chain *list, EVP_PKEY *key, fault *f) {
     return 0;
   }
   if (!SSL_CTX_use_certificate(c->ctx, cert) || !SSL_CTX_clear_chain_certs(c->ctx) ||
-      !SSL_CTX_use_PrivateKey(c->ctx, key)) {
+      !SSL_CTX_use_PrivateKey(c->ctx, key) || !count(c, LWT_SSL_RULE_IDENTITY, cert)) {
     lwt_ssl_fault_take(f);
     return 0;
   }
@@ -216,14 +222,15 @@ static int l_trust(lua_State *L) {
   if (is_folder(text)) {
     if (!X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) ||
         !X509_LOOKUP_add_dir(X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()), text,
-                             X509_FILETYPE_PEM))
+                             X509_FILETYPE_PEM) ||
+        !lwt_ssl_add_rule(c, LWT_SSL_RULE_FOLDER, text, strlen(text)))
       lwt_ssl_fault_take(&f);
     return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
   }
   list = read_chain(L, 2, &f);
   for (int i = 0; i < sk_X509_num(list); i++) {
     X509 *cert = sk_X509_value(list, i);
-    if (!X509_STORE_add_cert(store, cert) ||
+    if (!X509_STORE_add_cert(store, cert) || !count(c, LWT_SSL_RULE_TRUST, cert) ||
         (c->server && !SSL_CTX_add_client_CA(c->ctx, cert)))
       lwt_ssl_fault_take(&f);
   }
@@ -265,6 +272,13 @@ int lwt_ssl_l_is_hashed(lua_State *L) {
   return 1;
 }
 
+static int count_list(context *c, X509_CRL *crl) {
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned n;
+  return X509_CRL_digest(crl, EVP_sha256(), sum, &n) &&
+         lwt_ssl_add_rule(c, LWT_SSL_RULE_REVOKED, sum, n);
+}
+
 /* revoked(source): lists of what is revoked; every certificate of the peer's chain
 ** is looked up. */
 static int l_revoked(lua_State *L) {
@@ -278,7 +292,7 @@ static int l_revoked(lua_State *L) {
   s = open_source(L, 2, &f);
   if (s.bio == NULL) return raise_fault(L, &f);
   while ((crl = PEM_read_bio_X509_CRL(s.bio, NULL, NULL, NULL)) != NULL) {
-    if (!X509_STORE_add_crl(store, crl)) lwt_ssl_fault_take(&f);
+    if (!X509_STORE_add_crl(store, crl) || !count_list(c, crl)) lwt_ssl_fault_take(&f);
     X509_CRL_free(crl);
     n++;
   }

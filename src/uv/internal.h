@@ -467,15 +467,17 @@ int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
 /* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* From a promise's cancel function: drop the cancelled waiters. Returns how many wait. */
-int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* From a promise's cancel function: drop the cancelled waiters. */
+void lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* The whole of such a function, where the handle has one queue. */
+void lwt_uv_waiters_withdraw(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h);
 /* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after
 ** each change of it. */
 void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
 /* Reject all, with the error at the top (popped): for a class's `stop`. */
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* The same with an error that needs no memory, for when there is none. */
-void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* Reject all who wait for the handle with an error that needs no memory, when there is none. */
+void lwt_uv_waiters_fail(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h);
 
 /* ---- Families ------------------------------------------------------------ */
 

@@ -69,7 +69,7 @@ static void on_ended(uv_shutdown_t *uv, int status) {
   port *p = e->p;
   lwt_uv_stream_of_port(p)->h.ctx->waiting--;
   /* A peer that is gone needs no end of input. */
-  if (e->cb != NULL) e->cb(p, e->data, status == UV_ENOTCONN ? 0 : status);
+  e->cb(p, e->data, status == UV_ENOTCONN ? 0 : status);
   free(e);
 }
 
