@@ -18,6 +18,7 @@ local function streamed(read)
   local ok, err = pcall(lwt.run, over)
   if err == lwt.Timeout then return "hangs" end
   if not ok then say(err) end
+  for _ = 1, 3 do lwt.step() end -- who could not be told of the end at once
   return told()
 end
 
