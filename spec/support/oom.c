@@ -133,7 +133,7 @@ static int l_job(lua_State *L) {
   const lwt_api *lwt = lwt_import(L);
   lua_Integer n = luaL_checkinteger(L, 1);
   doubling *d = calloc(1, sizeof *d);
-  if (d == NULL) return luaL_error(L, "no memory for a job");
+  if (d == NULL) return luaL_error(L, "not enough memory for a job");
   d->job = (lwt_job){.worker = run_doubling, .result = push_doubling, .release = free_doubling};
   d->n = n;
   lwt->job_start(lwt, L, &d->job);
