@@ -141,7 +141,7 @@ static lwt_uv_inbox *make(lwt_uv *ctx, int *status) {
 
 lwt_uv_inbox *lwt_uv_inbox_of(lwt_uv *ctx, int *status) {
   *status = 0;
-  if (ctx->inbox_shut || ctx->closing || ctx->loop == NULL) {
+  if (ctx->inbox_shut || ctx->loop == NULL) {
     *status = UV_ECANCELED;
     return NULL;
   }
@@ -201,7 +201,7 @@ int lwt_uv_inbox_post(lwt_uv_inbox *inbox, lwt_uv_post *post) {
 lwt_uv_post *lwt_uv_inbox_next(lwt_uv *ctx,
                                void (*like)(lua_State *L, lwt_uv_post *post)) {
   lwt_uv_inbox *inbox = ctx->inbox;
-  lwt_uv_post *post = inbox == NULL ? NULL : inbox->taken;
+  lwt_uv_post *post = inbox->taken;
   if (post == NULL || post->deliver != like) return NULL;
   inbox->taken = post->next;
   return post;

@@ -124,10 +124,9 @@ static int tell(lwt_uv_child *p) {
 /* Reap it if it has ended. */
 static void reap(lwt_uv_child *p) {
   int status;
-  pid_t pid;
   if (p->ended) return;
-  do pid = wait4(p->pid, &status, WNOHANG, &p->usage);
-  while (pid < 0 && errno == EINTR);
+  /* (It does not wait, and so it is not interrupted.) */
+  pid_t pid = wait4(p->pid, &status, WNOHANG, &p->usage);
   if (pid == 0) return;
   p->ended = 1;
   if (pid < 0)
@@ -141,7 +140,6 @@ static void reap(lwt_uv_child *p) {
 static void on_pidfd(uv_poll_t *poll, int status, int events) {
   lwt_uv_child *p = (lwt_uv_child *)(lwt_uv_handle *)poll->data;
   (void)status, (void)events;
-  if (p->h.box == NULL) return;
   reap(p);
   if (!p->ended) return;
   uv_poll_stop(&p->uv.poll); /* callbacks may turn the loop */
@@ -197,7 +195,7 @@ static void on_sigchld(uv_signal_t *sig, int number) {
   lwt_uv *ctx = sig->data;
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   (void)number;
-  if (all != NULL && all->watched != NULL) lwt_uv_after_add(ctx, &all->later);
+  lwt_uv_after_add(ctx, &all->later);
 }
 
 static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {
@@ -308,7 +306,7 @@ static void leave_orphan(lwt_uv_child *p) {
 static lwt_uv_child *find_to_tell(const lwt_uv *ctx) {
   for (lwt_uv_handle *h = ctx->handles; h != NULL; h = h->next) {
     lwt_uv_child *p = (lwt_uv_child *)h;
-    if (h->class != &lwt_uv_child_class || h->box == NULL || p->pid == 0) continue;
+    if (h->class != &lwt_uv_child_class) continue;
     reap(p);
     if (p->ended) return p;
   }
