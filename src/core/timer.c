@@ -344,10 +344,10 @@ static int l_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"timeout", l_timeout},
-                                     {"with_timeout", l_with_timeout},
-                                     {"now", l_now},     {"wall", l_wall},
-                                     {"nap", l_nap},     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"sleep", l_sleep}, {"timeout", l_timeout}, {"with_timeout", l_with_timeout},
+    {"now", l_now},     {"wall", l_wall},       {"nap", l_nap},
+    {NULL, NULL}};
 
 void lwt_timer_open(lua_State *L, lwt_context *c) {
   c->free_timer = NO_TIMER;
