@@ -5726,6 +5726,21 @@ lwt_module.sleep = function(s) end
 ---@return lwt.Promise<any>
 lwt_module.timeout = function(s) end
 
+---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
+---loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+---`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+---give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
+---in the very turn in which its time is over, and then it is never given back.
+---```lua
+---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
+---```
+---@generic T
+---@param s number seconds
+---@param x lwt.Promise<T>|async fun(): T?, ...?
+---@return lwt.Promise<T>
+lwt_module.with_timeout = function(s, x) end
+
 ---The loop's clock: seconds, monotonic, from an arbitrary start. Virtual when the engine is.
 ---```lua
 ---print(math.type(lwt.now()))   --> float
@@ -5778,21 +5793,6 @@ lwt_module.dont_wait = function(f, h) end
 ---```
 ---@param p lwt.Promise
 lwt_module.ignore_result = function(p) end
-
----Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
----loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
----`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
----give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
----`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
----in the very turn in which its time is over, and then it is never given back.
----```lua
----print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
----```
----@generic T
----@param s number seconds
----@param x lwt.Promise<T>|async fun(): T?, ...?
----@return lwt.Promise<T>
-lwt_module.with_timeout = function(s, x) end
 
 ---A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
 ---a promise that is already fulfilled: for long computations that should let others have a turn.

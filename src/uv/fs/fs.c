@@ -249,7 +249,7 @@ static const char *mode_type(uint64_t mode) {
   }
 }
 
-const char *lwt_uv_fs_type_name(uv_dirent_type_t type) {
+static const char *entry_type(uv_dirent_type_t type) {
   switch (type) {
   case UV_DIRENT_FILE: return "file";
   case UV_DIRENT_DIR: return "directory";
@@ -260,6 +260,23 @@ const char *lwt_uv_fs_type_name(uv_dirent_type_t type) {
   case UV_DIRENT_BLOCK: return "block";
   default: return "unknown";
   }
+}
+
+int lwt_uv_fs_push_keys(lua_State *L) {
+  lua_pushliteral(L, "name");
+  lua_pushliteral(L, "type");
+  return lua_gettop(L) - 1;
+}
+
+void lwt_uv_fs_push_entry(lua_State *L, int keys, const char *name,
+                          uv_dirent_type_t type) {
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, keys);
+  lua_pushlstring(L, name, strlen(name)); /* (lua_pushstring would look in its cache) */
+  lua_rawset(L, -3);
+  lua_pushvalue(L, keys + 1);
+  lua_pushstring(L, entry_type(type));
+  lua_rawset(L, -3);
 }
 
 void lwt_uv_fs_set_integer(lua_State *L, const char *key, uint64_t n) {

@@ -81,11 +81,14 @@ int lwt_uv_fs_check_flags(lua_State *L, int arg, const char *or_else);
 int lwt_uv_fs_check_mode(lua_State *L, int arg, int or_else);
 /* Seconds for utime: a number, or nil for now. */
 double lwt_uv_fs_check_time(lua_State *L, int arg);
-/* Push the table of stat(), of a directory entry's type. */
+/* Push the table of stat(). */
 void lwt_uv_fs_push_stat(lua_State *L, const uv_stat_t *st);
 /* t[key] = n, of the table at the top. */
 void lwt_uv_fs_set_integer(lua_State *L, const char *key, uint64_t n);
-const char *lwt_uv_fs_type_name(uv_dirent_type_t type);
+/* Push the keys of entries of directories, returns where; push such an entry. */
+int lwt_uv_fs_push_keys(lua_State *L);
+void lwt_uv_fs_push_entry(lua_State *L, int keys, const char *name,
+                          uv_dirent_type_t type);
 
 /* System calls that go on after a signal; a negative errno on failure. What may have to be
 ** waited for (all but regular files) is tried when it is ready, and otherwise left to the

@@ -483,13 +483,10 @@ static int l_rmdir(lua_State *L) {
 static int push_scandir(lua_State *L, lwt_uv_req *r) {
   path_req *p = (path_req *)r;
   uv_dirent_t entry;
+  int keys = lwt_uv_fs_push_keys(L);
   lua_createtable(L, (int)r->status, 0); /* libuv counts them with an int */
   for (lua_Integer i = 1; uv_fs_scandir_next(&p->fs, &entry) != UV_EOF; i++) {
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, entry.name);
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, lwt_uv_fs_type_name(entry.type));
-    lua_setfield(L, -2, "type");
+    lwt_uv_fs_push_entry(L, keys, entry.name, entry.type);
     lua_rawseti(L, -2, i);
   }
   return 1;
