@@ -173,13 +173,14 @@ static int l_read(lua_State *L) {
 /* ---- Writing ------------------------------------------------------------------------ */
 
 /* TLS 1.3 tickets go with the first data: sent with the handshake, they would wait for a
-** client that does not read, or meet one that has gone and take its data with it. */
+** client that does not read, or meet one that has gone and take its data with it. As many as
+** OpenSSL sends by itself: two, and one to a client that has used one up. */
 static int send_tickets(session *s) {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
   if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return 0;
   s->owes_tickets = 0;
   SSL_new_session_ticket(s->ssl);
-  SSL_new_session_ticket(s->ssl);
+  if (!SSL_session_reused(s->ssl)) SSL_new_session_ticket(s->ssl);
   return 1;
 #else
   (void)s;
