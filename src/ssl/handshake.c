@@ -81,6 +81,20 @@ static void release(lwt_job *job) {
   free(j);
 }
 
+/* Over a socket, as far as that goes without waiting: what a step has to send is sent, and
+** what has come is looked at. */
+static step take_steps(lua_State *L, session *s) {
+  int socket;
+  step what;
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, LWT_SSL_SOCKET);
+  socket = lua_isnil(L, 2) ? 0 : 2;
+  do what = take_step(s);
+  while (socket != 0 && lwt_ssl_send(L, s, socket) && what == STEP_READ && !s->in_end &&
+         !s->slow && lwt_ssl_receive(L, s, socket) == 1);
+  return what;
+}
+
 /* handshake(): as push_step says, or a promise of that. */
 static int l_handshake(lua_State *L) {
   const lwt_api *lwt = lwt_ssl_lwt(L);
@@ -89,7 +103,7 @@ static int l_handshake(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   if (!s->slow || lwt->job_start == NULL || s->in.len == s->in.at ||
       (s->context->asks_name && s->hello == HELLO_NONE))
-    return push_step(L, s, take_step(s));
+    return push_step(L, s, take_steps(L, s));
   j = calloc(1, sizeof *j);
   if (j == NULL) return luaL_error(L, "not enough memory");
   j->job.worker = worker;

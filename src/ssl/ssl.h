@@ -191,6 +191,8 @@ void lwt_ssl_decrypt(session *s, size_t n);
 /* Encrypt the string at `data` and give it to the socket: 1 when that has all of it. 0: pushes how
 ** many bytes are encrypted. The session's userdata is at `conn`. */
 int lwt_ssl_put(lua_State *L, int conn, session *s, int data);
+/* Give the socket at this index what it takes at once: 1 when nothing is left to be sent. */
+int lwt_ssl_send(lua_State *L, session *s, int socket);
 /* Take what the socket at this index has: 1 when that was something, or its end. */
 #define LWT_SSL_NO_MEMORY (-1)
 int lwt_ssl_receive(lua_State *L, session *s, int socket);

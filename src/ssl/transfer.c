@@ -226,7 +226,7 @@ static int l_write(lua_State *L) {
   return 1;
 }
 
-static int send(lua_State *L, session *s, int socket) {
+int lwt_ssl_send(lua_State *L, session *s, int socket) {
   size_t n = s->out.len - s->out.at;
   if (n > 0) {
     ptrdiff_t sent = s->lwt->socket_write(s->lwt, L, socket, s->out.data + s->out.at, n);
@@ -239,7 +239,7 @@ static int send(lua_State *L, session *s, int socket) {
 
 /* send(socket): give the socket what it takes at once: true when nothing is left. */
 static int l_send(lua_State *L) {
-  lua_pushboolean(L, send(L, lwt_ssl_check_idle(L), 2));
+  lua_pushboolean(L, lwt_ssl_send(L, lwt_ssl_check_idle(L), 2));
   return 1;
 }
 
@@ -251,7 +251,7 @@ int lwt_ssl_put(lua_State *L, int conn, session *s, int data) {
   if (len <= LWT_SSL_CHUNK && s->out.len == s->out.at) {
     done = encrypt(s, bytes, 0, len);
     lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
-    if (send(L, s, lua_gettop(L)) && done == len) return 1;
+    if (lwt_ssl_send(L, s, lua_gettop(L)) && done == len) return 1;
   }
   lua_pushinteger(L, (lua_Integer)done);
   return 0;

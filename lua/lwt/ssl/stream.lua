@@ -499,7 +499,8 @@ end
 -- Closing a socket that has something unread makes the system send a reset, with which the peer may
 -- lose what we sent last. So while it still sends, that is read and dropped, for a time.
 local function linger(s)
-  if not s.kind.is_socket or s.conn:is_busy() or not s.conn:still_sends(s.below) then return end
+  if not s.kind.is_socket or s.conn:is_busy() then return end
+  if not s.still_sends and not s.conn:still_sends(s.below) then return end
   if not pcall(await, s.below:shutdown()) then return end
   pcall(await, lwt.with_timeout(GRACE, lwt.spawn(read_all, s.below)))
 end
@@ -516,6 +517,18 @@ local function end_it(s)
   if said and not ok then error(err, 0) end
 end
 
+-- Nearly always our goodbye goes out at once, and nothing has to be waited for: gives the promise of the
+-- socket's close. Otherwise nil, and `end_it` goes on from there.
+local function end_at_once(s)
+  if not s.kind.is_socket or s.sending or s.write_error or s.conn:is_busy() then return nil end
+  s.conn:finish()
+  if not s.conn:send(s.below) then return nil end
+  s.still_sends = s.conn:still_sends(s.below)
+  if s.still_sends then return nil end
+  s.conn:free()
+  return s.below:close()
+end
+
 function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
@@ -528,7 +541,8 @@ function Stream.close(s)
   if receiving and receiving ~= true then receiving:cancel() end
   fail_writes(s, lwt.Closed)
   while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
-  s.closing = lwt.no_cancel(lwt.spawn(end_it, s))
+  local ok, closing = pcall(end_at_once, s)
+  s.closing = lwt.no_cancel(ok and closing or lwt.spawn(end_it, s))
   return s.closing
 end
 
