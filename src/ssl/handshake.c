@@ -11,6 +11,21 @@
 
 typedef enum step { STEP_DONE, STEP_READ, STEP_HELLO, STEP_FAILED } step;
 
+/* A server's TLS 1.3 tickets are all that it sends at the end of the handshake. They go with what it
+** sends next: sent by themselves, they would wait for a client that does not read, or meet
+** one that has gone and take its data with it. */
+static void hold_tickets(session *s) {
+  size_t n = s->out.len - s->out.at;
+  char *data;
+  if (!s->server || n == 0 || SSL_version(s->ssl) != TLS1_3_VERSION) return;
+  data = malloc(n);
+  if (data == NULL) return; /* they are sent now */
+  memcpy(data, s->out.data + s->out.at, n);
+  lwt_ssl_buffer_free(s, &s->out);
+  s->tickets = (buffer){.data = data, .len = n, .cap = n};
+  SSL_free_buffers(s->ssl); /* after these it keeps one */
+}
+
 /* Any thread. */
 static step take_step(session *s) {
   int r;
@@ -19,6 +34,7 @@ static step take_step(session *s) {
   r = SSL_do_handshake(s->ssl);
   if (r == 1) {
     s->open = 1;
+    hold_tickets(s);
     ERR_clear_error();
     return STEP_DONE;
   }

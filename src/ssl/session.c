@@ -56,6 +56,7 @@ void lwt_ssl_session_release(session *s) {
   lwt_ssl_buffer_free(s, &s->in);
   lwt_ssl_buffer_free(s, &s->out);
   lwt_ssl_buffer_free(s, &s->plain);
+  lwt_ssl_buffer_free(s, &s->tickets);
   lwt_ssl_buffer_free(s, &s->keylog);
   SSL_SESSION_free(s->ticket);
   lwt_ssl_faults_free(s);
@@ -108,7 +109,7 @@ void lwt_ssl_follow_context(session *s, const context *c) {
   ** `checked`. */
   s->verify_off = c->verify == VERIFY_OFF;
   s->slow = c->slow;
-  s->owes_tickets = s->server && c->late_tickets;
+  if (s->server) SSL_set_num_tickets(s->ssl, c->tickets ? SSL_CTX_get_num_tickets(c->ctx) : 0);
   s->wants_keylog = c->keeps_keys;
   SSL_set_verify(s->ssl, mode_of(c), lwt_ssl_on_verify);
 }

@@ -78,7 +78,7 @@ typedef struct context {
   int ocsp;      /* client: OCSP_ASK … */
   /* client: whom it trusts and who it is, for short: a session of other rules proves nothing. */
   unsigned char rules[LWT_SSL_RULES];
-  int late_tickets;      /* TLS 1.3: with the first data, not with the handshake */
+  int tickets;           /* server: clients may resume their sessions */
   unsigned char *staple; /* server: the response that goes with the certificate */
   size_t staple_len;
   unsigned char *alpn; /* in the wire's form */
@@ -131,13 +131,13 @@ typedef struct session {
   int in_end;    /* the transport is at its end */
   int no_memory;
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
+  buffer tickets;        /* for the transport, before anything else (handshake.c) */
   unsigned taken;        /* grows with whatever is taken of the buffers */
   int plain_status;      /* what comes after `plain`: SSL_ERROR_NONE: nothing known yet */
   int hello;
   char *hello_name;
   int slow;
   int ocsp;
-  int owes_tickets;
   int stapled;
   int verify_off;
   char *expected; /* the name that the certificate has to have, for messages */

@@ -172,30 +172,13 @@ static int l_read(lua_State *L) {
 
 /* ---- Writing ------------------------------------------------------------------------ */
 
-/* TLS 1.3 tickets go with the first data: sent with the handshake, they would wait for a
-** client that does not read, or meet one that has gone and take its data with it. As many as
-** OpenSSL sends by itself: two, and one to a client that has used one up. */
-static int send_tickets(session *s) {
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return 0;
-  s->owes_tickets = 0;
-  SSL_new_session_ticket(s->ssl);
-  if (!SSL_session_reused(s->ssl)) SSL_new_session_ticket(s->ssl);
-  return 1;
-#else
-  (void)s;
-  return 0;
-#endif
-}
-
 /* Encrypt data[at, len) into the output, as much as it takes: how far it came. */
 static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
   size_t left = len - at;
-  int tickets;
   if (s->failed || s->said_end) return at;
-  tickets = send_tickets(s);
   lwt_ssl_buffer_room(s, &s->out,
-                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 : LWT_SSL_PIECE);
+                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 + s->tickets.len
+                                           : LWT_SSL_PIECE);
   while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
     size_t n = len - at < RECORD ? len - at : RECORD, put = 0;
     lwt_ssl_no_errors();
@@ -204,7 +187,6 @@ static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
     else
       at += put;
   }
-  if (tickets && !s->failed) SSL_free_buffers(s->ssl); /* after these it keeps one */
   return at;
 }
 
