@@ -128,6 +128,7 @@ int lwt_ssl_l_session(lua_State *L) {
   s->lwt = lwt_ssl_lwt(L);
   s->ref = LUA_NOREF;
   s->wait.f = lwt_ssl_on_ready;
+  lwt_ssl_init_direct(s);
   s->refs = 1;
   s->server = c->server;
   s->ocsp = c->ocsp;
@@ -159,6 +160,7 @@ void lwt_ssl_open_sessions(lua_State *L) {
   lwt_ssl_functions(L, lwt_ssl_handshaking);
   lwt_ssl_functions(L, lwt_ssl_moving);
   lwt_ssl_functions(L, lwt_ssl_reading);
+  lwt_ssl_functions(L, lwt_ssl_direct);
   lwt_ssl_functions(L, lwt_ssl_telling);
   lua_pushcfunction(L, l_free);
   lua_setfield(L, -2, "free");

@@ -313,15 +313,32 @@ Settler.__index = Settler
 function Settler.wakeup(r, data) csession.settle(r.promise, true, data) end
 function Settler.wakeup_exn(r, err) csession.settle(r.promise, false, err) end
 
+-- Of a task that has waited in C, in the direct view: what promise and resolver are to others.
+local Waiter = {}
+Waiter.__index = Waiter
+function Waiter.is_pending(w) return w.conn:waits(w.number) end
+function Waiter.wakeup(w, data) w.conn:wake(w.number, true, data) end
+function Waiter.wakeup_exn(w, err) w.conn:wake(w.number, false, err) end
+
 -- Rejects a promise that waited in C, unless that is done.
 local function drop(promise, err)
   if promise:is_pending() then csession.settle(promise, false, err) end
 end
 
-local function stand_first(s, promise, n)
+-- The entry of a read that has waited in C: of a promise, or (false) of a task.
+local function entry_of(s, promise, n, number)
+  if not promise then
+    local waiter = setmetatable({ conn = s.conn, number = number }, Waiter)
+    return { n = n, promise = waiter, resolver = waiter }
+  end
   local resolver = setmetatable({ promise = promise }, Settler)
   local entry = { n = n, promise = promise, resolver = resolver }
   promise:on_cancel(function() withdraw_read(s, entry) end)
+  return entry
+end
+
+local function stand_first(s, promise, n, number)
+  local entry = entry_of(s, promise, n, number)
   local q = line(s, "reads")
   if s.gone then return end
   s.conn:slow_in(true)
@@ -329,10 +346,16 @@ local function stand_first(s, promise, n)
 end
 
 -- The read that waits in C goes to the line, as its first. Nobody else has its promise.
-local function line_up(s, promise, n)
-  if not promise then return end
-  local ok, err = pcall(stand_first, s, promise, n)
-  if not ok or s.gone then drop(promise, ok and lwt.Closed or err) end
+local function line_up(s, promise, n, number)
+  if promise == nil then return end
+  local ok, err = pcall(stand_first, s, promise, n, number)
+  if ok and not s.gone then return end
+  err = ok and lwt.Closed or err
+  if promise then
+    drop(promise, err)
+  else
+    s.conn:wake(number, false, err)
+  end
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
@@ -346,10 +369,10 @@ local function receive_for(s, promise)
   end, function(err) csession.settle(promise, false, err) end)
 end
 
-csession.attend(function(s, promise, n)
-  if not promise then return proceed(s, pump_out) end
+csession.attend(function(s, promise, n, number)
+  if promise == nil then return proceed(s, pump_out) end
   if n > 0 then
-    line_up(s, promise, n)
+    line_up(s, promise, n, number)
     return proceed(s, go_on)
   end
   local ok, err = pcall(receive_for, s, promise)
@@ -598,5 +621,20 @@ for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "f
     return f(lower, ...)
   end
 end
+
+-- ---- What lwt.direct shows ---------------------------------------------------------------------------
+
+local view_mt = {}
+local shown = core.direct_kind(Stream, view_mt, function(s)
+  local ok, view = pcall(csession.view, s, s.conn, view_mt)
+  if not ok and not s.gone then error(view, 0) end
+  return ok and view or nil -- a closed stream's is the one that any object has
+end)
+
+local function write_rest(view, data, done)
+  await(write(core.unview(view), data, done))
+end
+
+shown.read, shown.write = csession.view_methods(shown.read, shown.write, write_rest)
 
 return M
