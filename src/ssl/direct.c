@@ -110,6 +110,19 @@ static int push_found(lua_State *L, view *v, session *s, size_t want,
   return 1;
 }
 
+/* At most so many bytes. (Here, where it is known whose line to name.) */
+static size_t check_want(lua_State *L) {
+  lua_Integer want = LWT_SSL_MOST;
+  int is_integer;
+  if (lua_isnoneornil(L, 2)) return LWT_SSL_MOST;
+  want = lua_tointegerx(L, 2, &is_integer);
+  if (lua_type(L, 2) != LUA_TNUMBER || !is_integer) luaL_typeerror(L, 2, "integer");
+  if (want < 1)
+    luaL_argerror(L, 2,
+                  lua_pushfstring(L, "must be at least 1, got %I", (LUAI_UACINT)want));
+  return want < LWT_SSL_MOST ? (size_t)want : LWT_SSL_MOST;
+}
+
 /* Is this the simple case? */
 static int is_free(const session *s) {
   return s != NULL && !s->slow_in && !s->reads && !s->busy && s->direct.task == NULL;
@@ -118,12 +131,10 @@ static int is_free(const session *s) {
 static int view_read(lua_State *L) {
   const lwt_api *lwt = lwt_ssl_lwt(L);
   view *v = check_view(L);
-  lua_Integer want = LWT_SSL_MOST;
+  size_t want = check_want(L);
   int n = lua_gettop(L), sent = 0;
   session *s = *v->box;
-  if (n > 1 && !lua_isnil(L, 2)) want = lua_isinteger(L, 2) ? lua_tointeger(L, 2) : 0;
-  if (want > LWT_SSL_MOST) want = LWT_SSL_MOST;
-  if (want < 1 || !is_free(s)) return others(L, n);
+  if (!is_free(s)) return others(L, n);
   lwt->wait_check(lwt, L);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, CONN);
@@ -131,10 +142,10 @@ static int view_read(lua_State *L) {
     lwt_ssl_outcome what;
     lua_settop(L, 3);
     if (s->wait.at != NULL) lwt->socket_unwait(lwt, &s->wait);
-    what = lwt_ssl_look(L, 3, s, (size_t)want);
+    what = lwt_ssl_look(L, 3, s, want);
     if (what == R_TROUBLE) break;
     if (what != R_WAITS && what != R_BLOCKED) {
-      if (!push_found(L, v, s, (size_t)want, what)) continue;
+      if (!push_found(L, v, s, want, what)) continue;
       if (*v->box == s && s->out.len > s->out.at) lwt_ssl_send_soon(L, 3);
       return 1;
     }
@@ -145,7 +156,7 @@ static int view_read(lua_State *L) {
     }
     lwt->wait_begin(lwt, L, 1, &s->direct);
     s->waits++;
-    lwt_ssl_begin_read(L, 3, s, (size_t)want, LWT_SSL_DIRECT);
+    lwt_ssl_begin_read(L, 3, s, want, LWT_SSL_DIRECT);
     return lua_yieldk(L, 0, (lua_KContext)lwt, read_k);
   }
   return others(L, n > 2 ? 2 : n);
@@ -156,6 +167,8 @@ static int view_write(lua_State *L) {
   const lwt_api *lwt = lwt_ssl_lwt(L);
   session *s = *check_view(L)->box;
   int n = lua_gettop(L);
+  if (lua_isnoneornil(L, 2) || lua_isboolean(L, 2) || lua_isfunction(L, 2))
+    luaL_typeerror(L, 2, "string, lwt.bytes or a list of them");
   if (s == NULL || s->slow_out || s->busy || lua_type(L, 2) != LUA_TSTRING)
     return others(L, n);
   lwt->wait_check(lwt, L); /* before it has an effect */

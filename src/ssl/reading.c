@@ -222,7 +222,8 @@ static int push_bytes(lua_State *L, int conn, session *s, size_t want) {
 }
 
 /* Push a promise of what needs no waiting. 0: look again. */
-static int push_found(lua_State *L, int conn, session *s, size_t want, lwt_ssl_outcome what) {
+static int push_found(lua_State *L, int conn, session *s, size_t want,
+                      lwt_ssl_outcome what) {
   const lwt_api *lwt = s->lwt;
   switch (what) {
   case R_BYTES:
@@ -250,7 +251,8 @@ void lwt_ssl_begin_read(lua_State *L, int conn, session *s, size_t want, int how
 }
 
 /* Push the promise of a read that waits. Making it may run a finalizer: 0: look again. */
-static int push_waiting(lua_State *L, int conn, session *s, size_t want, lwt_ssl_outcome what) {
+static int push_waiting(lua_State *L, int conn, session *s, size_t want,
+                        lwt_ssl_outcome what) {
   unsigned turns = s->turns, taken = s->taken;
   s->lwt->promise_new(s->lwt, L, on_cancel, s);
   if (session_at(L, conn) != s || s->turns != turns || s->taken != taken ||

@@ -109,7 +109,8 @@ void lwt_ssl_follow_context(session *s, const context *c) {
   ** `checked`. */
   s->verify_off = c->verify == VERIFY_OFF;
   s->slow = c->slow;
-  if (s->server) SSL_set_num_tickets(s->ssl, c->tickets ? SSL_CTX_get_num_tickets(c->ctx) : 0);
+  if (s->server)
+    SSL_set_num_tickets(s->ssl, c->tickets ? SSL_CTX_get_num_tickets(c->ctx) : 0);
   s->wants_keylog = c->keeps_keys;
   SSL_set_verify(s->ssl, mode_of(c), lwt_ssl_on_verify);
 }

@@ -132,6 +132,7 @@ typedef struct session {
   int said_end;  /* our close_notify is out */
   int heard_end; /* and the peer's has come */
   int in_end;    /* the transport is at its end */
+  int drained;   /* OpenSSL has nothing, since it was last asked */
   int no_memory;
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
   buffer tickets;        /* for the transport, before anything else (handshake.c) */
@@ -151,11 +152,11 @@ typedef struct session {
   /* reading.c: the read that waits for the socket. */
   lwt_socket_wait wait;
   int slow_in, slow_out; /* stream.lua: others stand in line, or it is no socket's */
-  int reads; /* LWT_SSL_PROMISE …: the userdata is anchored */
-  int ref;   /* … in the registry */
-  lwt_wait direct; /* the task that waits; also while it stands in Lua's line */
-  unsigned waits;  /* how many have */
-  int truncation; /* a connection that is cut is at its end */
+  int reads;             /* LWT_SSL_PROMISE …: the userdata is anchored */
+  int ref;               /* … in the registry */
+  lwt_wait direct;       /* the task that waits; also while it stands in Lua's line */
+  unsigned waits;        /* how many have */
+  int truncation;        /* a connection that is cut is at its end */
   size_t want;
   unsigned turns; /* counts reads that begin and end */
 } session;

@@ -101,10 +101,18 @@ static int l_unread(lua_State *L) {
 
 /* ---- Reading ------------------------------------------------------------------------ */
 
+/* Nothing is left to be read, neither here nor in OpenSSL, which has nothing of its own before it
+** is asked again. */
+static int is_drained(session *s) {
+  if (s->in.len > s->in.at) return 0;
+  if (!s->drained) s->drained = !SSL_has_pending(s->ssl);
+  return s->drained;
+}
+
 /* How many bytes can come of what is there, at most; OpenSSL may have a part of a record. */
 static size_t expected(const session *s) {
   size_t n = s->in.len - s->in.at;
-  if (SSL_has_pending(s->ssl)) n += RECORD;
+  if (!s->drained && SSL_has_pending(s->ssl)) n += RECORD;
   return s->in_end ? n + 1 : n;
 }
 
@@ -120,11 +128,12 @@ void lwt_ssl_decrypt(session *s, size_t n) {
     size_t got = 0;
     int r;
     lwt_ssl_no_errors();
+    s->drained = 0;
     r = SSL_read_ex(s->ssl, s->plain.data + s->plain.len,
                     n - (s->plain.len - s->plain.at), &got);
     if (r == 1) {
       s->plain.len += got;
-      if (s->in.len == s->in.at && !s->in_end && !SSL_has_pending(s->ssl)) break;
+      if (!s->in_end && is_drained(s)) break;
       continue;
     }
     s->plain_status = SSL_get_error(s->ssl, r);
@@ -140,8 +149,7 @@ void lwt_ssl_decrypt(session *s, size_t n) {
   }
   if (s->plain.len == s->plain.at) lwt_ssl_buffer_free(s, &s->plain);
   /* It gives them back by itself, but only when it is asked once more. */
-  if (s->in.len == s->in.at && !s->failed && !SSL_has_pending(s->ssl))
-    SSL_free_buffers(s->ssl);
+  if (!s->failed && is_drained(s)) SSL_free_buffers(s->ssl);
 }
 
 /* read(n) -> a string; or nil and "more" (feed it), "end", or an error; nothing when a finalizer

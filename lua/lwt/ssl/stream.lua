@@ -17,9 +17,11 @@ local csession = require "lwt.ssl.core"
 local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
+local waiting = require "lwt.ssl.waiting"
 
 local fulfilled, rejected, task = lwt.fulfilled, lwt.rejected, lwt.task
 local await = lwt.await
+local drop = waiting.drop
 local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
 local M = {}
@@ -307,38 +309,10 @@ local function withdraw_read(s, entry)
   if first(s.reads) == nil and p and p ~= true then p:cancel() end
 end
 
--- Of a read that has waited in C: its promise is settled there.
-local Settler = {}
-Settler.__index = Settler
-function Settler.wakeup(r, data) csession.settle(r.promise, true, data) end
-function Settler.wakeup_exn(r, err) csession.settle(r.promise, false, err) end
-
--- Of a task that has waited in C, in the direct view: what promise and resolver are to others.
-local Waiter = {}
-Waiter.__index = Waiter
-function Waiter.is_pending(w) return w.conn:waits(w.number) end
-function Waiter.wakeup(w, data) w.conn:wake(w.number, true, data) end
-function Waiter.wakeup_exn(w, err) w.conn:wake(w.number, false, err) end
-
--- Rejects a promise that waited in C, unless that is done.
-local function drop(promise, err)
-  if promise:is_pending() then csession.settle(promise, false, err) end
-end
-
--- The entry of a read that has waited in C: of a promise, or (false) of a task.
-local function entry_of(s, promise, n, number)
-  if not promise then
-    local waiter = setmetatable({ conn = s.conn, number = number }, Waiter)
-    return { n = n, promise = waiter, resolver = waiter }
-  end
-  local resolver = setmetatable({ promise = promise }, Settler)
-  local entry = { n = n, promise = promise, resolver = resolver }
-  promise:on_cancel(function() withdraw_read(s, entry) end)
-  return entry
-end
-
 local function stand_first(s, promise, n, number)
-  local entry = entry_of(s, promise, n, number)
+  local reader = waiting.reader(s.conn, promise, number)
+  local entry = { n = n, promise = promise or reader, resolver = reader }
+  if promise then promise:on_cancel(function() withdraw_read(s, entry) end) end
   local q = line(s, "reads")
   if s.gone then return end
   s.conn:slow_in(true)
@@ -349,13 +323,7 @@ end
 local function line_up(s, promise, n, number)
   if promise == nil then return end
   local ok, err = pcall(stand_first, s, promise, n, number)
-  if ok and not s.gone then return end
-  err = ok and lwt.Closed or err
-  if promise then
-    drop(promise, err)
-  else
-    s.conn:wake(number, false, err)
-  end
+  if not ok or s.gone then drop(s.conn, promise, number, ok and lwt.Closed or err) end
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
@@ -376,7 +344,7 @@ csession.attend(function(s, promise, n, number)
     return proceed(s, go_on)
   end
   local ok, err = pcall(receive_for, s, promise)
-  if not ok then drop(promise, err) end
+  if not ok then drop(s.conn, promise, number, err) end
 end)
 
 local function check(s, name, up)
@@ -622,19 +590,6 @@ for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "f
   end
 end
 
--- ---- What lwt.direct shows ---------------------------------------------------------------------------
-
-local view_mt = {}
-local shown = core.direct_kind(Stream, view_mt, function(s)
-  local ok, view = pcall(csession.view, s, s.conn, view_mt)
-  if not ok and not s.gone then error(view, 0) end
-  return ok and view or nil -- a closed stream's is the one that any object has
-end)
-
-local function write_rest(view, data, done)
-  await(write(core.unview(view), data, done))
-end
-
-shown.read, shown.write = csession.view_methods(shown.read, shown.write, write_rest)
+waiting.show(Stream, write)
 
 return M
