@@ -340,7 +340,7 @@ end
 
 --- A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 --- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
---- Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+--- Some views wait without making a promise, which is faster and takes less memory: those of mvars, of sockets and of TLS streams (`read`, `write`),
 --- and `sleep` in that of `lwt`.
 ---
 --- ```lua
