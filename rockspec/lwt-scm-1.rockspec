@@ -96,6 +96,7 @@ build = {
         "src/uv/fs/file_data.c",
         "src/uv/fs/file_life.c",
         "src/uv/fs/fs.c",
+        "src/uv/fs/left.c",
         "src/uv/fs/path.c",
         "src/uv/fs/remove.c",
         "src/uv/fs/wait.c",

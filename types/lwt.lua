@@ -6270,7 +6270,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 lwt_fs_module.mkdtemp = function(template) end
 
 ---Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
----`unlink`, it comes after calls that were cancelled before.
+---`unlink`, it comes after calls that were cancelled before and may be making something in it.
 ---```lua
 ---await(fs.mkdir("d"))
 ---await(fs.rmdir("d"))

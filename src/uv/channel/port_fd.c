@@ -40,7 +40,14 @@ static ssize_t failure(int err) {
 void lwt_uv_fd_finish(port_fd *f) {
   int status = 0;
   if (f->reader.busy || f->writer.busy) return;
+  /* Closing a file may wait for its disk, as writing does. */
+  if (f->own && f->how == ON_POOL && !f->ctx->closing && lwt_uv_fd_start_close(f) == 0)
+    return;
   if (f->own && close(f->fd) < 0 && errno != EINTR) status = -errno;
+  lwt_uv_fd_closed(f, status);
+}
+
+void lwt_uv_fd_closed(port_fd *f, int status) {
   if (f->own && !f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
   if (f->close_cb != NULL) f->close_cb(&f->p, f->close_data, status);
   uv_mutex_destroy(&f->mutex);

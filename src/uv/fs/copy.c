@@ -278,6 +278,7 @@ static int l_copyfile(lua_State *L) {
   lua_setiuservalue(L, -3, 3);
   c->path = path;
   c->to = to;
+  c->q.makes = to;
   c->excl = excl;
   c->in = c->out = -1;
   return lwt_uv_fs_start(L, &c->q);

@@ -121,16 +121,29 @@ static int result(lua_State *L, lwt_uv_req *req) {
   return n;
 }
 
-static void release(lwt_uv_req *req) {
-  io_req *r = (io_req *)req;
-  if (r->fd >= 0) close(r->fd);
-  if (r->made != NULL && !req->taken) {
+static ssize_t undo(fs_req *q) {
+  io_req *r = (io_req *)q;
+  if (r->fd >= 0) lwt_uv_fs_close(r->fd);
+  r->fd = -1;
+  if (r->made != NULL) {
     if (r->what == TEMP_DIR)
       rmdir(r->made);
     else
       unlink(r->made);
   }
   free(r->made);
+  r->made = NULL;
+  return UV_ECANCELED;
+}
+
+static void release(lwt_uv_req *req) {
+  io_req *r = (io_req *)req;
+  if (req->taken) {
+    free(r->made);
+    return;
+  }
+  undo(&r->q);
+  if (r->what == OPEN || r->what == TEMP_FILE) lwt_uv_descriptor_freed(req->ctx);
 }
 
 static const lwt_uv_req_class classes[] = {
@@ -202,6 +215,8 @@ static int l_open_file(lua_State *L) {
     r->flags |= O_CREAT | O_APPEND;
   r->perm = perm;
   r->size = size;
+  r->q.undo = undo;
+  if (r->flags & O_CREAT) r->q.makes = path;
   return start(L, r);
 }
 
@@ -244,6 +259,8 @@ static int temp(lua_State *L, task what, const char *prefix, int perm) {
   r->perm = perm;
   r->sides = CAN_READ | CAN_WRITE;
   r->size = size;
+  r->q.undo = undo;
+  r->q.makes = r->path;
   return start(L, r);
 }
 
@@ -282,7 +299,7 @@ static int l_create_temp_dir(lua_State *L) {
 static int path_job(lua_State *L, task what) {
   const char *path = lwt_uv_fs_check_path(L, 1);
   io_req *r = new_req(L, what, path, 1);
-  r->q.removes = what == REMOVE || what == REMOVE_TREE;
+  if (what == REMOVE || what == REMOVE_TREE) r->q.removes = path;
   return start(L, r);
 }
 

@@ -128,8 +128,9 @@ static int tell(lwt_uv_child *p) {
 static int take_exactly(lwt_uv_child *p) {
   siginfo_t info = {.si_pid = 0};
   long failed;
-  do failed = syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG,
-                      &p->usage);
+  do
+    failed = syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG,
+                     &p->usage);
   while (failed != 0 && errno == EINTR);
   if (failed != 0) return -1;
   if (info.si_pid == 0) return 0;
