@@ -32,6 +32,7 @@ struct port_fd {
   unsigned char socket;
   unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
   unsigned char closing;
+  short broken; /* a socket: the error of the connection that a write has met, or 0 */
   unsigned char tapped; /* writes go to tap.c */
   uv_poll_t poll;
   int events; /* what is polled for */

@@ -236,14 +236,15 @@ static const char *push_path(lua_State *L, int arg, const char *name,
   return s;
 }
 
+static const char *const temp_options[] = {"buffer_size", "perm",   "dir",
+                                           "prefix",      "suffix", NULL};
+
 static int temp(lua_State *L, task what, const char *prefix, int perm) {
-  static const char *const names[] = {"buffer_size", "perm",   "dir",
-                                      "prefix",      "suffix", NULL};
   char tmp[1024];
   size_t size = sizeof tmp;
   io_req *r;
   if (uv_os_tmpdir(tmp, &size) < 0) strcpy(tmp, "/tmp");
-  lwt_uv_check_options(L, 1, names);
+  lwt_uv_check_options(L, 1, temp_options);
   lua_settop(L, 1);
   perm = option_perm(L, 1, perm);
   size = lwt_uv_option_buffer_size(L, 1);
@@ -262,6 +263,18 @@ static int temp(lua_State *L, task what, const char *prefix, int perm) {
   r->q.undo = undo;
   r->q.makes = r->path;
   return start(L, r);
+}
+
+/* check_temp(opts): raises what is wrong with the options of a temporary thing. */
+static int l_check_temp(lua_State *L) {
+  lwt_uv_check_options(L, 1, temp_options);
+  lua_settop(L, 1);
+  option_perm(L, 1, 0);
+  lwt_uv_option_buffer_size(L, 1);
+  push_path(L, 1, "suffix", "");
+  push_path(L, 1, "dir", "");
+  push_path(L, 1, "prefix", "");
+  return 0;
 }
 
 /*---
@@ -345,6 +358,7 @@ static const luaL_Reg functions[] = {
     {"open_file", l_open_file},
     {"open_temp_file", l_open_temp_file},
     {"create_temp_dir", l_create_temp_dir},
+    {"check_temp", l_check_temp},
     {"unlink", l_unlink},
     {"delete_recursively", l_delete_recursively},
     {"file_length", l_file_length},

@@ -38,6 +38,7 @@ static void on_done(uv_work_t *work, int status) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
   }
+  if (q->over != NULL) q->over(q, result);
   lwt_uv_req_done_later(&q->req, result);
 }
 

@@ -39,6 +39,7 @@ typedef struct fs_state {
   fs_req *left, **left_end; /* left.c: the requests that are left, the oldest first */
   uint64_t last_left;       /* the number of the latest */
   fs_wait *removing;        /* wait.c: what waits for their end */
+  void *sends;              /* copy.c: the calls of sendfile to bare descriptors */
 } fs_state;
 
 struct fs_req {
@@ -57,6 +58,8 @@ struct fs_req {
   /* On the pool, when the request was cancelled after its work had begun: do away with what
   ** it has made and opened. Or NULL. `release` does it where this could not be run. */
   fs_work undo;
+  /* On the loop, before the promise is told. C only. Or NULL. */
+  void (*over)(fs_req *q, ssize_t status);
   uint64_t left; /* its number among those that are left; 0: it is not */
   fs_req *left_next, **left_before;
 };
