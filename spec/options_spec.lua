@@ -68,12 +68,14 @@ for _, name in ipairs { "open", "exec", "pread", "pread_line", "pread_lines", "p
   end
   cases[#cases + 1] = { "process", name, { 5 }, 1 }
 end
-for _, name in ipairs { "pwrite", "pwrite_line", "pmap", "pmap_line", "with_process" } do
-  local given = name == "with_process" and none or "x"
+for _, name in ipairs { "pwrite", "pwrite_line", "pmap", "pmap_line" } do
   for _, opts in ipairs { odd, { timeout = "x" }, 5 } do
-    cases[#cases + 1] = { "process", name, { program, given, opts }, 3 }
+    cases[#cases + 1] = { "process", name, { program, "x", opts }, 3 }
   end
-  cases[#cases + 1] = { "process", name, { 5, given }, 1 }
+  cases[#cases + 1] = { "process", name, { 5, "x" }, 1 }
+end
+for _, opts in ipairs { odd, { timeout = "x" } } do
+  cases[#cases + 1] = { "process", "with_process", { program, opts, none }, 2 }
 end
 for _, name in ipairs { "pwrite_lines", "pwrite_chars", "pmap_lines", "pmap_chars" } do
   cases[#cases + 1] = { "process", name, { program, { "x" }, odd }, 3 }

@@ -291,8 +291,8 @@ struct send_req {
   fs_req q;
   send_req *next, **before; /* in fs_state.sends; before == NULL: not there */
   int number;               /* the bare number of `out`, as it was given */
-  file_use to, from;   /* what is counted, where files were given */
-  int own_out, own_in; /* duplicates, where bare numbers were; -1: none */
+  file_use to, from;        /* what is counted, where files were given */
+  int own_out, own_in;      /* duplicates, where bare numbers were; -1: none */
   int out, in;
   int64_t offset;
   size_t len, done;
