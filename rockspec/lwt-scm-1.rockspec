@@ -174,6 +174,7 @@ build = {
     ["lwt.internal.dropped"] = "lua/lwt/internal/dropped.lua",
     ["lwt.internal.due"] = "lua/lwt/internal/due.lua",
     ["lwt.internal.follow"] = "lua/lwt/internal/follow.lua",
+    ["lwt.internal.found"] = "lua/lwt/internal/found.lua",
     ["lwt.internal.items"] = "lua/lwt/internal/items.lua",
     ["lwt.internal.kits"] = "lua/lwt/internal/kits.lua",
     ["lwt.internal.later"] = "lua/lwt/internal/later.lua",

@@ -3985,7 +3985,8 @@ function lwt_Stream:map_list_s(f) end
 ---@return lwt.Stream<T>
 function lwt_Stream:flatten() end
 
----The elements of `a`, then those of `b`, which is not touched before.
+---The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+---that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
@@ -10552,7 +10553,8 @@ lwt_stream_module.map_list_s = function(s, f) end
 ---@return lwt.Stream<T>
 lwt_stream_module.flatten = function(s) end
 
----The elements of `a`, then those of `b`, which is not touched before.
+---The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+---that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
