@@ -34,7 +34,8 @@ LIBUV_LIBDIR := $(firstword $(patsubst -L%,%,$(filter -L%,$(call pkgconf,--libs-
 endif
 
 VERSION := $(shell sed -n 's/^\#define LWT_VERSION "\(.*\)"/\1/p' src/lwt.h)
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+# WERROR=1: a warning is an error. `make lint` sees to that in a build of its own, if it was not set before.
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion $(if $(WERROR),-Werror)
 ifeq ($(shell uname -s),Darwin)
 LIBFLAG ?= -bundle -undefined dynamic_lookup
 else
@@ -237,8 +238,11 @@ check:
 	$(AGAIN) tsan
 	$(AGAIN) bench-count
 
-# The interpreter itself is not instrumented: the sanitizer's library is loaded before it.
-preload = LD_PRELOAD="$$($(CC) -print-file-name=lib$(1).so)"
+# The interpreter itself is not instrumented: $(BUILD)/bin/preloaded loads the sanitizer's library ($(1)) before
+# it, and so does $(BUILD)/bin/lua5.4, by whose name the specs start programs of their own.
+preloaded = @CC="$(CC)" scripts/preloaded.sh $(1) "$(BUILD)/bin" "$(LUA)"
+PRELOADED = $(abspath $(BUILD))/bin/preloaded
+PRELOADED_ENV = LUA="$(abspath $(BUILD))/bin/$(notdir $(LUA))" PATH="$(abspath $(BUILD))/bin:$$PATH"
 
 ASAN_BUILD := $(BUILD)/asan
 ASAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -251,7 +255,8 @@ ASAN_ENV = LWT_UNDER=asan LWT_CFLAGS="$(ASAN_CFLAGS)" \
   LSAN_OPTIONS=suppressions=$(CURDIR)/scripts/lsan.supp:print_suppressions=0 \
   UBSAN_OPTIONS=print_stacktrace=1
 asan-run:
-	@$(SPEC_ENV) $(ASAN_ENV) $(call RUN_SPECS,env $(call preload,asan))
+	$(call preloaded,asan)
+	@$(SPEC_ENV) $(ASAN_ENV) $(PRELOADED_ENV) $(call RUN_SPECS,$(PRELOADED))
 
 # Lua leaves our functions by longjmp, so what is noted at their entry would grow for ever: with
 # gcc it is left out, at the price of one frame per stack in a report.
@@ -260,13 +265,14 @@ TSAN_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread $(if $(filter ts
   echo --param=tsan-instrument-func-entry-exit=0))
 tsan:
 	$(DEPS) tsan
-	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)"
+	$(AGAIN) all BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)" $(if $(ARGS),,ROCKS=)
 	$(AGAIN) tsan-run BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_CFLAGS)" \
 	  ARGS="$(or $(ARGS),$(sort $(wildcard spec/uv/threads/*_spec.lua spec/preemptive_spec.lua spec/log/worker_spec.lua)))"
 tsan-run:
-	@$(SPEC_ENV) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
+	$(call preloaded,tsan)
+	@$(SPEC_ENV) $(PRELOADED_ENV) LWT_UNDER=tsan LWT_CFLAGS="$(CFLAGS)" \
 	  TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan.supp:history_size=5:die_after_fork=0 \
-	  $(call RUN_SPECS,env $(call preload,tsan))
+	  $(call RUN_SPECS,$(PRELOADED))
 
 VALGRIND ?= valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
   --errors-for-leak-kinds=definite --num-callers=30 --keep-debuginfo=yes --track-fds=no --child-silent-after-fork=yes \
@@ -304,7 +310,8 @@ soak:
 	$(AGAIN) all BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
 	$(AGAIN) soak-run BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
 soak-run:
-	@$(RUN_ENV) $(ASAN_ENV) SOAK_SECONDS="$(SOAK_SECONDS)" env $(call preload,asan) $(LUA) spec/soak.lua $(ARGS)
+	$(call preloaded,asan)
+	@$(RUN_ENV) $(ASAN_ENV) $(PRELOADED_ENV) SOAK_SECONDS="$(SOAK_SECONDS)" $(PRELOADED) $(LUA) spec/soak.lua $(ARGS)
 
 # ONLY=echo runs one row; QUICK=1 ROUNDS=5 PEERS=luv,node: see bench/README.md
 BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \
@@ -327,8 +334,8 @@ JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 C_FILES = $(sort $(wildcard src/*.h src/*/*.h src/*/*.c src/*/*/*.h src/*/*/*.c examples/*/*.c))
 lint:
 	$(DEPS) lint
-	$(AGAIN) all BUILD=$(BUILD)/lint CFLAGS="-O2 -Werror"
-	@$(LUA) scripts/layers.lua $(BUILD)/lint
+	$(AGAIN) all $(if $(WERROR),,BUILD=$(BUILD)/lint CFLAGS=-O2 WERROR=1)
+	@$(LUA) scripts/layers.lua $(BUILD)$(if $(WERROR),,/lint)
 	@luacheck -q lua bin/lwt spec examples scripts $(wildcard bench) $(wildcard rockspec/*.rockspec)
 	@scripts/typecheck.sh examples
 	@$(if $(NO_TIDY),:,printf '%s\n' $(CORE_SRC) $(UV_SRC) $(ROCK_SRC)) | xargs -r -P $(JOBS) -n 4 scripts/tidy.sh -std=c11 -D_GNU_SOURCE \

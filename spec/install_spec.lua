@@ -5,7 +5,7 @@ local skip = require "spec.support.skip"
 
 -- A make of its own, with nothing of the make that this may run under; what is put in place is
 -- the build that is being tested.
-local MAKE = shell.plain .. "-u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CFLAGS make -s BUILD='"
+local MAKE = "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CFLAGS make -s BUILD='"
   .. (os.getenv("LWT_BUILD") or "build") .. "' "
 
 describe("make install", function()
@@ -40,7 +40,7 @@ describe("make install", function()
     local pc = shell.read(dir .. "/opt/lwt/lib/pkgconfig/lwt.pc")
     assert.matches("\nVersion: %d+%.%d+%.%d+[^\n]*\nCflags: %-I/opt/lwt/include\n$", pc)
     skip.needs "pkg-config"
-    local r = shell.run(shell.plain ..
+    local r = shell.run(
       ("env PKG_CONFIG_PATH='%s/opt/lwt/lib/pkgconfig' pkg-config --cflags lwt"):format(dir))
     assert.equal("-I/opt/lwt/include", (r.out:gsub("%s+$", "")), r.err)
   end)
@@ -55,7 +55,7 @@ describe("make install", function()
     end
     assert.is_true(n > 6)
     skip.needs "man"
-    local r = shell.run(shell.plain .. "LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l doc/lwt.1")
+    local r = shell.run("LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -l doc/lwt.1")
     assert.equal("", r.err)
     assert.truthy(r.out:find("run a Lua script as a task", 1, true), r.out)
   end)
@@ -78,7 +78,7 @@ describe("make dist", function()
   it("gives the same archive twice, with the header as a file of its own", function()
     local dir = shell.temp_dir()
     for i = 1, 2 do
-      local r = shell.run(shell.plain .. ("scripts/dist.sh 9.9.9 '%s/%d'"):format(dir, i))
+      local r = shell.run(("scripts/dist.sh 9.9.9 '%s/%d'"):format(dir, i))
       assert.equal(0, r.code, r.err)
     end
     local same = shell.run(("cmp '%s/1/lwt-9.9.9.tar.gz' '%s/2/lwt-9.9.9.tar.gz'"):format(dir, dir))
@@ -92,7 +92,7 @@ end)
 
 describe("scripts/mounted.sh", function()
   it("gives a command /proc where there is none, and takes it away again", function()
-    local alone = shell.plain .. "unshare -m sh -c '"
+    local alone = "unshare -m sh -c '"
     if shell.run(alone .. "umount -l /proc'").code ~= 0 then
       skip.here "this user may not unmount /proc, not even for itself"
       return

@@ -263,11 +263,12 @@ describe("a name server that does not answer", function()
   -- Runs code with a resolver that is silent about one name; how long it took, in seconds.
   local function run(code)
     local dir = build.temp_dir()
-    local library = build.library(dir, "spec/support/silent.c", "silent")
+    -- A shell may be loaded with it, which has no sanitizer.
+    local library = build.library(dir, "spec/support/silent.c", "silent", { "-fno-sanitize=all" })
     local script = shell.write(dir .. "/script.lua", "local lwt, net = require 'lwt', require 'lwt.net'\n"
       .. "local fs = require 'lwt.fs'\nlocal await = lwt.await\n" .. code)
     local before = os.time()
-    local r = shell.run(("LD_PRELOAD=\"${LD_PRELOAD:+$LD_PRELOAD:}%s\" timeout 100 %s %s"):format(library,
+    local r = shell.run(("LD_PRELOAD='%s' timeout 100 %s %s"):format(library,
       shell.lua, script))
     shell.remove_dir(dir)
     return r, os.time() - before

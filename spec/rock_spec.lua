@@ -11,7 +11,7 @@ describe("the rockspec", function()
   it("notices a file that is not listed, and one that is gone, by name", function()
     local dir = shell.temp_dir()
     local result = shell.run(([[
-      env -u LD_PRELOAD scripts/tree.sh '%s' && cd '%s' && touch lua/lwt/surplus.lua && rm lua/lwt/init.lua &&
+      scripts/tree.sh '%s' && cd '%s' && touch lua/lwt/surplus.lua && rm lua/lwt/init.lua &&
       %s scripts/rockspec.lua --check]]):format(dir, dir, shell.lua))
     shell.remove_dir(dir)
     assert.equal(1, result.code)

@@ -30,9 +30,9 @@ end
 local profile
 local function open(address)
   local root = shell.run("id -u").out == "0\n" and "--no-sandbox " or ""
-  local result = shell.run(("%stimeout 120 chromium --headless %s--disable-gpu --disable-dev-shm-usage "
+  local result = shell.run(("timeout 120 chromium --headless %s--disable-gpu --disable-dev-shm-usage "
     .. "--user-data-dir='%s' --enable-logging=stderr --virtual-time-budget=20000 --dump-dom 'file://%s/%s'")
-    :format(shell.plain, root, profile, SITE, address))
+    :format(root, profile, SITE, address))
   local console = {}
   for line in result.err:gmatch("[^\n]+") do
     if line:find("CONSOLE", 1, true) then console[#console + 1] = line end

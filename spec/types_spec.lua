@@ -53,7 +53,7 @@ describe("the definitions for lua-language-server", function()
     if not there(LUALS) then skip.here "there is no lua-language-server" end
     local dir = shell.temp_dir()
     shell.write(dir .. "/" .. name, shell.read(TYPED .. name))
-    local result = shell.run(shell.plain .. "scripts/typecheck.sh '" .. dir .. "'")
+    local result = shell.run("scripts/typecheck.sh '" .. dir .. "'")
     shell.remove_dir(dir)
     return result
   end
@@ -70,7 +70,7 @@ describe("the definitions for lua-language-server", function()
 
   it("find no fault with the examples", function()
     if not there(LUALS) then skip.here "there is no lua-language-server" end
-    local result = shell.run(shell.plain .. "scripts/typecheck.sh examples")
+    local result = shell.run("scripts/typecheck.sh examples")
     assert.same({ 0, "" }, { result.code, result.out })
   end)
 end)
@@ -78,8 +78,8 @@ end)
 describe("the definitions for Teal", function()
   local function check(name)
     if not there(TL) then skip.here "there is no Teal compiler" end
-    return shell.run(("%s%s -I '%s/types' --gen-target 5.4 --gen-compat off check '%s'")
-      :format(shell.plain, TL, shell.here, TYPED .. name))
+    return shell.run(("%s -I '%s/types' --gen-target 5.4 --gen-compat off check '%s'")
+      :format(TL, shell.here, TYPED .. name))
   end
 
   it("are of every module", function()

@@ -156,7 +156,7 @@ for mode, run in pairs(RUN) do
                 <allow own="*"/>
               </policy>
             </busconfig>]]):format(dir)))
-          daemon = process.open({ "env", "-u", "LD_PRELOAD", "dbus-daemon", "--nofork", "--print-address",
+          daemon = process.open({ "dbus-daemon", "--nofork", "--print-address",
             "--config-file", config }, { stdin = "null", stdout = "pipe", stderr = "null" })
           address = await(daemon.stdout:read_line())
           bus = await(glib.finish(Gio.DBusConnection, "new_for_address", address,

@@ -260,6 +260,7 @@ describe("lwt.log: a worker", function()
             log.error("%d", i)
           end
         end)
+        while require "lwt.fs".stat("a"):await().size == 0 do lwt.sleep(0.01):await() end
         for _ = 1, 20 do lwt.sleep(0.01):await() end
       end)
       print "ends"

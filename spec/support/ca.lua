@@ -37,10 +37,9 @@ subjectKeyIdentifier = hash
 local CA = {}
 CA.__index = CA
 
--- Runs shell commands, each after the one before it has succeeded, without the sanitizer that this may
--- run under. What they say is the error when one fails.
+-- Runs shell commands, each after the one before it has succeeded. What they say is the error when one fails.
 local function run(...)
-  local command = "unset LD_PRELOAD; " .. table.concat({ ... }, " && ")
+  local command = table.concat({ ... }, " && ")
   local result = shell.run(command)
   if result.code ~= 0 then error(command .. "\n" .. result.err, 2) end
   return result.out

@@ -21,9 +21,6 @@ function M.run(command)
   return result
 end
 
--- Before a command that is no program of ours: without the sanitizer this may run under.
-M.plain = "env -u LD_PRELOAD "
-
 -- A new empty folder; `remove_dir` takes it away.
 function M.temp_dir() return (M.run("mktemp -d").out:gsub("\n$", "")) end
 function M.remove_dir(dir) os.execute("rm -rf '" .. dir .. "'") end

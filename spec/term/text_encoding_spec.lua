@@ -32,7 +32,7 @@ local function hex(s) return (s:gsub(".", function(c) return ("%02x "):format(c:
 local function iconv(from, to, s)
   local dir = shell.temp_dir()
   shell.write(dir .. "/in", s)
-  local result = shell.run(("%s iconv -f %s -t %s %s/in"):format(shell.plain, from, to, dir))
+  local result = shell.run(("iconv -f %s -t %s %s/in"):format(from, to, dir))
   shell.remove_dir(dir)
   return result.code == 0 and result.out or nil
 end
