@@ -231,9 +231,9 @@ check:
 	$(AGAIN) format-check
 	$(AGAIN) lint
 	$(AGAIN) docs-check
-	$(AGAIN) test LWT_SPEC_FULL=1
+	$(AGAIN) test LWT_SPEC_FULL=1 LWT_SPEC_LIMIT=14400
 	$(AGAIN) asan
-	$(AGAIN) asan LWT_SPEC_FULL=1 ARGS="$(REFUSING)"
+	$(AGAIN) asan LWT_SPEC_FULL=1 LWT_SPEC_LIMIT=14400 ARGS="$(REFUSING)"
 	$(AGAIN) valgrind
 	$(AGAIN) tsan
 	$(AGAIN) bench-count

@@ -237,6 +237,53 @@ describe("lwt.fs.watch", function()
     below:close()
   end))
 
+  it("tells of a directory's own properties, and of directories that go again at once", task(function()
+    for _, name in ipairs { "a", "b", "c" } do await(fs.mkdir(path(name))) end
+    local s = fs.watch(dir, { recursive = true })
+    await(fs.chmod(path("a"), 448))
+    await(fs.chmod(dir, 448))
+    for _, name in ipairs { "b", "c", "a" } do await(fs.rmdir(path(name))) end
+    os.execute(("cd '%s' && mkdir d && rmdir d && mkdir e"):format(dir)) -- d is gone when we hear of it
+    await(fs.write_file(path("e/f"), ""))
+    local seen = collect(s, function(e) return e.name == "e/f" end)
+    local count = {}
+    for _, e in ipairs(seen) do count[e] = (count[e] or 0) + 1 end
+    assert.equal(1, count["change:a"])
+    assert.equal(1, count["change:" .. dir:match "[^/]*$"])
+    for _, name in ipairs { "a", "b", "c", "d" } do assert.is_truthy(count["rename:" .. name], name) end
+    s:close()
+  end))
+
+  it("may be many, which come and go, and close one another", task(function()
+    local watcher = require "lwt.uv".fs.watcher
+    for _, name in ipairs { "a", "b", "c" } do await(fs.mkdir(path(name))) end
+    local first = watcher(path("a"))
+    for _ = 1, 40 do -- the system counts on
+      local w, v = watcher(path("b")), watcher(path("c"))
+      w:close()
+      v:close()
+    end
+    local others = { watcher(path("b")), watcher(path("c")) }
+    await(fs.mkdir(path("a/x")))
+    assert.equal("x", await(first:next()).name)
+    first:close()
+    for _, w in ipairs(others) do w:close() end
+    -- All of them have something new to tell when the first is told.
+    local all, told = {}, 0
+    for i = 1, 5 do all[i] = watcher(path("a")) end
+    local waiting = {}
+    for i = 1, 5 do
+      waiting[i] = all[i]:next():map(function(e)
+        told = told + (e and 1 or 0)
+        for k = 1, 5 do if k ~= i then all[k]:close() end end
+      end)
+    end
+    await(fs.mkdir(path("a/y")))
+    await(lwt.join(waiting))
+    assert.equal(1, told)
+    for i = 1, 5 do all[i]:close() end
+  end))
+
   it("ends when what is watched has gone, after what it was told of", task(function()
     await(fs.mkdir(path("d")))
     await(fs.write_file(path("d/f"), ""))

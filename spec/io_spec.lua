@@ -309,6 +309,22 @@ describe("temporary files and folders", function()
     assert.is_false(exists(dir .. "/deep"))
   end))
 
+  it("may be removed by several at once", in_dir(function(dir)
+    local path = dir .. "/d"
+    for _ = 1, 20 do
+      os.execute(("for i in 1 2 3; do for j in 1 2 3; do mkdir -p %s/$i/$j; : > %s/$i/$j/f; done; done")
+        :format(path, path))
+      local both = { io.delete_recursively(path), io.delete_recursively(path) }
+      local done = 0
+      for _, p in ipairs(both) do
+        local ok, err = pcall(await, p)
+        if ok then done = done + 1 else assert.equal("ENOENT", err.code) end -- it was gone when this began
+      end
+      assert.is_true(done > 0)
+      assert.is_false(exists(path))
+    end
+  end))
+
   it("tell what could not be removed, and remove the rest", in_dir(function(dir)
     if shell.run("id -u").out == "0\n" then
       skip.here "root may remove anything (see uv/seldom_spec.lua)"

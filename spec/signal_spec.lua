@@ -48,6 +48,19 @@ describe("lwt.signal", function()
     assert.matches("^lwt.signal.handler %(USR1, stopped%)$", tostring(a))
   end))
 
+  it("hears those that have no name, by their number", task(function()
+    local names = {}
+    local h = signal.on(40, function(name) names[#names + 1] = name end)
+    local p = signal.next(40)
+    process.kill(process.getpid(), 40)
+    assert.equal(40, await(p))
+    lwt.yield()
+    assert.equal("lwt.signal.handler (40)", tostring(h))
+    h:stop()
+    assert.same({ 40 }, names)
+    assert.has_error(function() signal.on(0, print) end, "bad argument #1 to 'on' (signal out of range)")
+  end))
+
   it("keeps signals apart", task(function()
     local seen = {}
     local a <close> = signal.on("USR1", function(name) seen[#seen + 1] = name end)
@@ -113,6 +126,19 @@ describe("lwt.signal", function()
     first:stop()
     late:stop()
     expect_default(true, "USR1")
+  end))
+
+  it("does not tell who was stopped by the handler of another that came in the same turn", task(function()
+    local told, third = {}, nil
+    local first = signal.on("USR1", function() third:stop() told[#told + 1] = "USR1" end)
+    local second = signal.on("USR2", function() told[#told + 1] = "USR2" end)
+    third = signal.on("WINCH", function() told[#told + 1] = "WINCH" end)
+    for _, name in ipairs { "USR1", "USR2", "WINCH" } do process.kill(process.getpid(), name) end
+    while #told < 2 do lwt.yield() end
+    for _ = 1, 5 do lwt.yield() end
+    assert.same({ "USR1", "USR2" }, told)
+    first:stop()
+    second:stop()
   end))
 
   it("wakes everybody who waits for the next one", task(function()

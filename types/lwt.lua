@@ -7113,7 +7113,9 @@ lwt_io_module.create_temp_dir = function(opts) end
 
 ---Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
 ---followed. What cannot be deleted is told (the first of it), the rest is deleted all the
----same.
+---same. What others delete meanwhile is no failure; a folder into which they put something
+---stays (`ENOTEMPTY`). A call that was cancelled before, and that the system is still busy
+---with, is over by then: what it makes is deleted, too.
 ---```lua
 ---await(require "lwt.fs".mkdir("d"))
 ---await(lio.lines_to_file("d/f", {"x"}))
@@ -9779,7 +9781,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ---raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
 ---(which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
 ---nor one of `TERM` that signal from interrupting a script of the `lwt` command:
----`lwt.interrupts(false)` does.
+---`lwt.interrupts(false)` does. A signal that has no name (a realtime signal) is given by its number, and `f` gets that.
 ---```lua
 ---local process = require "lwt.process"
 ---local h = signal.on("USR1", function(name) print("got " .. name) end)
@@ -9789,7 +9791,7 @@ lwt_signal_module.stop = lwt_SignalHandler.stop
 ------> USR1
 ---h:stop()
 ---```
----@param name string "TERM" or "SIGTERM"
+---@param name string|integer "TERM" or "SIGTERM", or the system's number
 ---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 lwt_signal_module.on = function(name, f) end
@@ -9802,7 +9804,7 @@ lwt_signal_module.on = function(name, f) end
 ---process.kill(process.getpid(), "USR1")
 ---print(await(p))   --> USR1
 ---```
----@param name string
+---@param name string|integer
 ---@return lwt.Promise<string>
 lwt_signal_module.next = function(name) end
 
@@ -9816,7 +9818,7 @@ lwt_signal_module.next = function(name) end
 ---s:close()
 ---print(await(s:get()))   --> nil
 ---```
----@param name string
+---@param name string|integer
 ---@return lwt.SourceStream<string>
 lwt_signal_module.stream = function(name) end
 
@@ -9877,8 +9879,8 @@ lwt_ssl_module.context = function(opts) end
 ---- `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
 ---  leaving it out is an error, unless `verify = false` is given.
 ---- `session`: of an earlier connection, to resume it: without looking at the server's certificate again. So it is used only where `name`,
----  `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were; otherwise the handshake is a full one, as it is when the
----  server does not know the session.
+---  `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were (of files what was read from them, of a folder its name);
+---  otherwise the handshake is a full one, as it is when the server does not know the session.
 ---- `timeout`: how many seconds the handshake may take (10).
 ---- `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---```lua

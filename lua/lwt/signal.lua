@@ -146,8 +146,8 @@ end
 --- raises goes to the exception hook and keeps no other handler from running. `KILL`, `STOP` and `URG`
 --- (which stops worker threads) cannot be handled. A handler of `INT` does not keep Ctrl-C from interrupting `run`,
 --- nor one of `TERM` that signal from interrupting a script of the `lwt` command:
---- `lwt.interrupts(false)` does.
----@param name string "TERM" or "SIGTERM"
+--- `lwt.interrupts(false)` does. A signal that has no name (a realtime signal) is given by its number, and `f` gets that.
+---@param name string|integer "TERM" or "SIGTERM", or the system's number
 ---@param f async fun(name: string): ...?
 ---@return lwt.SignalHandler
 ---```lua
@@ -168,7 +168,7 @@ end
 
 --- A promise of the next delivery of the signal, fulfilled with its name. Cancelling it, or its
 --- end, takes the listener away.
----@param name string
+---@param name string|integer
 ---@return lwt.Promise<string>
 ---```lua
 ---local process = require "lwt.process"
@@ -191,7 +191,7 @@ end
 
 --- A stream with an element (the name) for each delivery. Deliveries are counted while no read
 --- waits. `s:close()` ends it; so does dropping it.
----@param name string
+---@param name string|integer
 ---@return lwt.SourceStream<string>
 ---```lua
 ---local process = require "lwt.process"

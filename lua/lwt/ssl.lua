@@ -156,8 +156,8 @@ end
 --- - `name`: the name that the certificate must have, a host or an IP address. The default is the host that was connected to. Where there is none,
 ---   leaving it out is an error, unless `verify = false` is given.
 --- - `session`: of an earlier connection, to resume it: without looking at the server's certificate again. So it is used only where `name`,
----   `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were; otherwise the handshake is a full one, as it is when the
----   server does not know the session.
+---   `verify`, `ca`, `crl`, `partial_chain`, `ocsp` and `cert` are what they were (of files what was read from them, of a folder its name);
+---   otherwise the handshake is a full one, as it is when the server does not know the session.
 --- - `timeout`: how many seconds the handshake may take (10).
 --- - `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream

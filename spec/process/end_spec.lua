@@ -264,6 +264,19 @@ describe("lwt.process", function()
     process.kill(pid, "KILL")
   end))
 
+  it("knows a group that lives without its leader from one whose number is a process's again", task(function()
+    local uv = require "lwt.uv".process
+    local ours = process.getpid()
+    assert.same({ false, false }, { uv.kill_group(ours, "CONT", true), uv.group_lives(ours) })
+    local p = process.open({ "sh", "-c", "sleep 30 >/dev/null & echo $!" }, { group = true, stdout = "pipe" })
+    local pid = math.tointeger(tonumber((await(p.stdout:read()))))
+    assert.same({ code = 0 }, await(p:status()))
+    assert.is_true(uv.group_lives(p.pid))
+    assert.is_true(uv.kill_group(p.pid, "KILL", true))
+    while support.is_alive(pid) and uv.group_lives(p.pid) do await(lwt.sleep(0.01)) end
+    assert.is_false(uv.group_lives(p.pid))
+  end))
+
   it("makes no group of what reads from a terminal, unless it is told to", function()
     local path = shell.write(dir .. "/tty.lua", [[
       local lwt, process = require "lwt", require "lwt.process"

@@ -29,6 +29,40 @@ describe("lwt.process", function()
     assert.same({ signal = "USR2" }, await(process.exec { "sh", "-c", "kill -USR2 $$" }))
   end))
 
+  it("tells a signal that has no name by its number", task(function()
+    assert.same({ signal = 40 }, await(process.exec { "sh", "-c", "kill -40 $$" }))
+  end))
+
+  it("tells what could not be started, where a child has a copy of our memory instead of borrowing it", function()
+    if (os.getenv "LWT_UNDER" or "coverage") ~= "coverage" then skip.under "valgrind in a sanitizer" end
+    skip.needs "valgrind"
+    local script = shell.write(dir .. "/copy.lua", [[
+      local lwt, process = require "lwt", require "lwt.process"
+      lwt.run(function()
+        local function try(...)
+          local ok, x = pcall(lwt.await, process.exec(...))
+          print(ok, ok and x.code or x.code .. " " .. x.op)
+        end
+        try { "/no/program" }
+        try({ "true" }, { cwd = "/no/folder" })
+        try { "sh", "-c", "exit 3" }
+      end)]])
+    local r = shell.run(("timeout 120 valgrind --tool=none -q %s '%s'"):format(shell.lua, script))
+    assert.equal("false\tENOENT spawn\nfalse\tENOENT chdir\ntrue\t3\n", r.out, r.err)
+  end)
+
+  it("has a program wait at a pipe that does not wait here, and leaves it so here", task(function()
+    local cat = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
+    local all = cat.stdout:read()
+    for _, fd in ipairs { cat.stdin, cat.stdin:fileno() } do
+      assert.equal(0, await(process.exec({ "head", "-c", "300000", "/dev/zero" }, { stdout = fd })).code)
+    end
+    await(cat.stdin:write(("x"):rep(300000)))
+    await(cat.stdin:close())
+    assert.equal(900000, #await(all))
+    await(cat:close())
+  end))
+
   it("passes words as they are, and no shell sees them", task(function()
     local words = { "printf", "[%s]", "a b", "$HOME", "*", "'\"", "", "-n", "\n" }
     assert.equal("[a b][$HOME][*]['\"][][-n][\n]", (await(process.pread(words))))
@@ -105,8 +139,17 @@ describe("lwt.process", function()
     refused("bad argument #2 to 'open' (stdin: invalid value 'pipes')", function()
       process.open({ "ls" }, { stdin = "pipes" })
     end)
+    refused("bad argument #2 to 'open' (stderr: invalid value 'stdin')", function()
+      process.open({ "ls" }, { stderr = "stdin" })
+    end)
+    refused("bad argument #2 to 'open' (stdout: invalid value 'stdout')", function()
+      process.open({ "ls" }, { stdout = "stdout" })
+    end)
     refused("bad argument #2 to 'open' (stdout is no open descriptor or file)", function()
       process.open({ "ls" }, { stdout = 9999 })
+    end)
+    refused("bad argument #2 to 'open' (stdout is no open descriptor or file)", function()
+      process.open({ "ls" }, { stdout = require "lwt.engine".loop() })
     end)
     refused("bad argument #2 to 'open' (stderr is no open descriptor or file)", function()
       process.open({ "ls" }, { stderr = {} })
@@ -153,6 +196,9 @@ describe("lwt.process", function()
     end
     refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
       process.open({ "true" }, { stdin = require "lwt.io".of_bytes "it has none" })
+    end)
+    refused("bad argument #2 to 'open' (stdin is no open descriptor or file)", function()
+      process.open({ "true" }, { stdin = setmetatable({}, { __index = {} }) })
     end)
     for _, id in ipairs { 1.5, 0 / 0, -1, 1e300 } do
       refused("bad argument #2 to 'open' (gid is no id)", function()
@@ -296,7 +342,10 @@ describe("lwt.process", function()
       assert.equal("65534\n", out)
     else
       assert.same({ "EPERM", "setuid" }, { out.code, out.op })
+      return
     end
+    assert.equal("0 65534\n", (await(process.pread(process.shell "echo $(id -u) $(id -g)", { gid = 65534 }))))
+    assert.equal("0\n", (await(process.pread({ "id", "-u" }, { uid = 0 }))))
   end))
 
   it("starts nobody with the groups of somebody else", function()

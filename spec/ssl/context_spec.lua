@@ -388,6 +388,75 @@ describe("ssl.context", function()
     foreign:remove()
   end)
 
+  -- The name of a file does not tell what is in it.
+  it("offers no session where a file that it verifies by has another content", function()
+    local foreign = require "spec.support.ca".make()
+    local theirs = foreign:issue { name = "theirs", san = "DNS:localhost", known = true }
+    local server = server_of { cert = theirs.cert, key = theirs.key }
+    local trusted, before = shell.read(foreign.pem), shell.read(foreign:crl())
+    local after = shell.read(foreign:crl "theirs")
+    local list, roots, mine = ca:path "list.pem", ca:path "roots.pem", ca:path "mine.pem"
+    local function connect(opts, session, version)
+      opts.session, opts.max_version, opts.name = session, version, "localhost"
+      local r = shake(server, opts, function(s, c)
+        await(s:write("x"))
+        await(c:read())
+        return { session = c:session(), reused = c:is_reused() }
+      end)
+      return r.value or r.client.code
+    end
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      shell.write(roots, trusted)
+      shell.write(list, before)
+      local session = connect({ ca = roots, crl = list }, nil, version).session
+      -- Elsewhere, and as text, it is the same.
+      session = connect({ ca = trusted, crl = ca.dir .. "/./list.pem" }, session, version)
+      assert.is_true(session.reused)
+      shell.write(list, after)
+      assert.equal("SSL_CERT_REVOKED", connect({ ca = roots, crl = list }, session.session, version))
+      session = connect({ ca = roots }, nil, version).session
+      shell.write(roots, shell.read(ca.pem))
+      assert.equal("SSL_CERT_UNKNOWN_ISSUER", connect({ ca = roots }, session, version))
+      shell.write(mine, shell.read(id.cert))
+      local as = { ca = trusted, cert = mine, key = id.key }
+      session = connect(as, nil, version).session
+      shell.write(mine, shell.read(other.cert))
+      as.key = other.key
+      assert.is_false(connect(as, session, version).reused)
+    end
+    foreign:remove()
+  end)
+
+  it("takes all of a context that the name has chosen: tickets or none, curves", function()
+    local function inner(opts)
+      opts.cert, opts.key = other.cert, other.key
+      return server_of(opts)
+    end
+    local function connect(server, version, session, curves)
+      local opts = { ca = ca.pem, name = "other.example.org", session = session, max_version = version }
+      opts.curves = curves
+      local r = shake(server, opts, function(s, c)
+        await(s:write("x"))
+        await(c:read())
+        return { session = c:session(), reused = c:is_reused() }
+      end)
+      return r.value or r.client.code
+    end
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      local without = server_of { sni = { ["other.example.org"] = inner { session_tickets = false } } }
+      assert.is_false(connect(without, version, connect(without, version).session).reused)
+      local with = server_of { session_tickets = false, sni = { ["other.example.org"] = inner {} } }
+      assert.is_true(connect(with, version, connect(with, version).session).reused)
+      -- (The certificates are of P-256, which in TLS 1.2 has to be among the client's.)
+      local offered = version == "TLSv1.2" and "P-384:P-256" or "P-384"
+      local p384 = server_of { curves = "X25519", sni = { ["other.example.org"] = inner { curves = "P-384" } } }
+      assert.is_table(connect(p384, version, nil, offered))
+      assert.equal("SSL_ALERT", connect(p384, version, nil, "X25519:P-256"))
+      local any = server_of { curves = "X25519", sni = { ["other.example.org"] = inner {} } }
+      assert.is_table(connect(any, version, nil, offered))
+    end
+  end)
+
   it("staples what the issuer says, and looks at it", function()
     local good = ca:ocsp "server"
     local asking, insisting = client_of { ocsp = true }, client_of { ocsp = "require" }

@@ -126,9 +126,7 @@ end
 function Model:submit(req)
   if not self:busy() then
     if LOOKS[req.kind] then
-      local all = table.move(self.buf, 1, #self.buf, 1, {})
-      for _, pusher in ipairs(self.pushers) do table.insert(all, pusher.value) end
-      for _, v in ipairs(all) do
+      for _, v in ipairs(self:all()) do
         local _, done = feed(req, v)
         if done then req.state = "done" return end
       end
@@ -144,10 +142,31 @@ function Model:submit(req)
   table.insert(self.queue, req)
 end
 
+-- All that can be read, in order.
+function Model:all()
+  local all = table.move(self.buf, 1, #self.buf, 1, {})
+  for _, pusher in ipairs(self.pushers) do table.insert(all, pusher.value) end
+  return all
+end
+
+-- Who looks at several begins again: what is put back comes before what he has seen.
 function Model:put_back(items)
   local kept, again = {}, {}
+  for _, req in ipairs(self.queue) do
+    if req.kind == "npeek" then req.items = {} end
+  end
   for _, v in ipairs(items) do
     if not self:pass(v, again) then table.insert(kept, v) end
+  end
+  for k = #self.queue, 1, -1 do
+    local req, done = self.queue[k], false
+    for _, v in ipairs(req.kind == "npeek" and self:all() or {}) do
+      if not done then _, done = feed(req, v) end
+    end
+    if done then
+      req.state = "done"
+      table.remove(self.queue, k)
+    end
   end
   self.buf = table.move(self.buf, 1, #self.buf, #kept + 1, kept)
   for _, req in ipairs(again) do self:submit(req) end

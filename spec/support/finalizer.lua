@@ -255,8 +255,10 @@ function M.tile(whole, pieces, gaps)
   if at <= #whole and not gaps then fail("bytes from %d on are missing", at) end
 end
 
+local function start(x) return tostring(x):sub(1, 80) end
+
 function M.equal(expected, got)
-  if expected ~= got then fail("%s instead of %s", tostring(got), tostring(expected)) end
+  if expected ~= got then fail("%s instead of %s", start(got), start(expected)) end
 end
 
 M.fail = fail

@@ -109,6 +109,11 @@ local function with_a_file()
   return s
 end
 
+-- What comes of the whole, or of what a finalizer has put in its place: never some of each.
+local function alike(s, expected, got)
+  if not (s.filled and got == expected:gsub("[%d ]", "\0")) then equal(expected, got) end
+end
+
 local function pipe_reader()
   local r, w = lio.pipe()
   local s = { ch = r, w = nil, got = {} }
@@ -126,20 +131,23 @@ return {
     setup = function() return { b = bytes.of_string(whole), ch = preemptive.channel(2) } end,
     run = function(s)
       local b = s.b
-      equal(whole, b:to_string())
-      equal(whole:sub(9, 16), b:sub(8, 8):to_string())
+      alike(s, whole, b:to_string())
+      alike(s, whole:sub(9, 16), b:sub(8, 8):to_string())
       local copy = b:copy()
-      equal(whole, copy:to_string())
+      alike(s, whole, copy:to_string())
       bytes.blit(b, 0, copy, 8, 8)
       copy:fill(65, 0, 8)
-      equal("AAAAAAAA" .. whole:sub(1, 8), copy:to_string(0, 16))
+      alike(s, "AAAAAAAA" .. whole:sub(1, 8), copy:to_string(0, 16))
       equal(#whole, #bytes.create(#whole))
     end,
     disturb = {
       send = function(s) s.ch:send(s.b) end,
-      fill = function(s) s.b:fill(0) end,
+      fill = function(s)
+        s.filled = true
+        s.b:fill(0)
+      end,
     },
-    breaks = { "send", "fill" },
+    breaks = { "send" },
     teardown = function(s) s.ch:close() s.ch:recv() end,
   },
   channel_reading("channels: read a file", function()
@@ -375,16 +383,24 @@ return {
       s.p = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
       await(s.p.stdin:write "through")
       await(s.p.stdin:close())
-      equal("through", await(s.p.stdout:read()))
-      equal(0, await(s.p:status()).code)
+      return await(s.p.stdout:read()), await(s.p:status())
     end,
     disturb = {
-      kill = function(s) if s.p then s.p:kill "KILL" end end,
-      close = function(s) if s.p then s.p:close() end end,
+      kill = function(s) if s.p then s.killed = s.p:kill "KILL" end end,
+      close = function(s)
+        if not s.p then return end
+        s.closed = true
+        s.p:close()
+      end,
       status = function(s) if s.p then return s.p:status():map(function() return 1 end) end end,
       another = function() return process.exec { "true" } end,
     },
     breaks = { "kill", "close" },
+    check = function(s, _, ok, text, status)
+      if not ok or (s.killed or s.closed) and text == "" then return end -- it may have written nothing
+      equal("through", text)
+      if not (s.killed and status.signal == "KILL") then equal(0, status.code) end
+    end,
     teardown = function(s) if s.p then await(s.p:close()) end end,
   },
   {

@@ -188,13 +188,20 @@ return {
       local accepted = s.l:accept()
       s.a = await(net.tcp_connect(s.address))
       s.b = await(accepted)
-      equal(s.a:getsockname().port, s.b:getpeername().port)
+      if s.b:getpeername() ~= s.a:getsockname() then -- a finalizer's client, which came first
+        s.first, s.b = s.b, await(s.other or s.l:accept())
+      end
+      equal(s.a:getsockname(), s.b:getpeername())
       s.b:nodelay(true)
       await(s.a:write "hello")
       equal("hello", await(s.b:read(5)))
     end,
     disturb = {
-      accept = function(s) if s.l then s.other = s.l:accept() end end,
+      accept = function(s)
+        if not s.l then return end
+        s.other = s.l:accept()
+        s.third = net.tcp_connect(s.l:address()) -- so that there is a client for everybody
+      end,
       close = function(s) if s.l then s.l:close() end end,
       connect = function(s)
         if s.address then s.third = net.tcp_connect(s.address) end
@@ -204,6 +211,7 @@ return {
     breaks = { "accept", "close", "connect", "close_it" },
     teardown = function(s)
       close(s)
+      if s.first then s.first:close() end
       for _, name in ipairs { "other", "third" } do
         local ok, sock = pcall(await, s[name] or lwt.rejected())
         if ok then sock:close() end
@@ -239,7 +247,7 @@ return {
       s.got[1] = await(early)
       for _ = 2, 6 do
         local data, from = await(s.a:recv())
-        equal(s.b:getsockname().port, from.port)
+        equal(s.b:getsockname(), from)
         s.got[#s.got + 1] = data
       end
     end,

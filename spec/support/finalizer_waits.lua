@@ -218,6 +218,30 @@ local list = {
   end, push, 1),
 }
 
+-- The push of a task that is to be told of a cancel begins a turn later: a finalizer's is late as well.
+list[#list + 1] = {
+  name = "elements: pushed by a task that is cancelled",
+  setup = bounded(8),
+  run = function(s)
+    pcall(await, lwt.spawn(function()
+      lwt.current():cancel()
+      s.p = s.pusher:push(1)
+    end))
+  end,
+  disturb = {
+    push = function(s) s.other = s.pusher:push(2) end,
+    close = function(s) s.pusher:close() end,
+  },
+  check = function(s, came)
+    if came == "cancel" then return end
+    for _ = 1, 3 do lwt.yield() end
+    local state = s.p and s.p:state()
+    if came == "close" and state == "rejected" then return end
+    equal("fulfilled", state)
+    if s.other then equal("fulfilled", (s.other:state())) end
+  end,
+}
+
 -- At most so many a second, however they come.
 list[#list + 1] = {
   name = "locks: throttle",

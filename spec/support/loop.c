@@ -5,7 +5,7 @@
 #include <lua.h>
 #include <uv.h>
 
-static uv_loop_t loop;
+static uv_loop_t loops[2], *loop;
 static uv_timer_t timer;
 static int fired, callback = LUA_NOREF;
 static lua_State *main_state;
@@ -21,9 +21,20 @@ static void on_timer(uv_timer_t *t) {
 
 static int l_new(lua_State *L) {
   main_state = L;
-  uv_loop_init(&loop);
-  uv_timer_init(&loop, &timer);
-  lua_pushlightuserdata(L, &loop);
+  if (loop == NULL) { /* the timer is the first one's */
+    loop = &loops[0];
+    uv_loop_init(loop);
+    uv_timer_init(loop, &timer);
+    lua_pushlightuserdata(L, loop);
+  } else {
+    uv_loop_init(&loops[1]);
+    lua_pushlightuserdata(L, &loops[1]);
+  }
+  return 1;
+}
+
+static int l_none(lua_State *L) {
+  lua_pushlightuserdata(L, NULL);
   return 1;
 }
 
@@ -35,7 +46,7 @@ static int l_timer(lua_State *L) {
 
 static int l_run(lua_State *L) {
   main_state = L;
-  lua_pushboolean(L, uv_run(&loop, UV_RUN_DEFAULT));
+  lua_pushboolean(L, uv_run(loop, UV_RUN_DEFAULT));
   return 1;
 }
 
@@ -46,15 +57,16 @@ static int l_fired(lua_State *L) {
 
 static int l_close(lua_State *L) {
   uv_close((uv_handle_t *)&timer, NULL);
-  uv_run(&loop, UV_RUN_NOWAIT);
-  lua_pushinteger(L, uv_loop_close(&loop));
+  uv_run(loop, UV_RUN_NOWAIT);
+  lua_pushinteger(L, uv_loop_close(loop));
   return 1;
 }
 
 int luaopen_loop(lua_State *L) {
   static const luaL_Reg functions[] = {{"new", l_new},     {"timer", l_timer},
                                        {"run", l_run},     {"fired", l_fired},
-                                       {"close", l_close}, {NULL, NULL}};
+                                       {"close", l_close}, {"none", l_none},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

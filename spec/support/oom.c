@@ -21,6 +21,7 @@
 ** for is counted, too. A script may have only a part of its section counted: refusals(false),
 ** refusals(true). How it is built: embed.h, refusing.lua. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -132,7 +133,7 @@ static int l_job(lua_State *L) {
   const lwt_api *lwt = lwt_import(L);
   lua_Integer n = luaL_checkinteger(L, 1);
   doubling *d = calloc(1, sizeof *d);
-  if (d == NULL) return luaL_error(L, "no job");
+  if (d == NULL) return luaL_error(L, "not enough memory for a job");
   d->job = (lwt_job){.worker = run_doubling, .result = push_doubling, .release = free_doubling};
   d->n = n;
   lwt->job_start(lwt, L, &d->job);
@@ -206,12 +207,23 @@ static void fail(const char *name, long n, const char *what, const char *text) {
   fflush(stdout);
 }
 
+/* Where no time limit of the section's own helps: something spins. */
+static char attempted[96];
+
+static void on_alarm(int sig) {
+  (void)sig;
+  if (write(1, attempted, strlen(attempted)) > 0 && write(1, ": hangs\n", 8) > 0) _exit(1);
+  _exit(1);
+}
+
 /* Runs a section with the n-th request refused. Returns whether that was too late. */
 static int attempt(const char *script, const char *name, int section, long n) {
   lua_State *L;
   int over;
   size_t before = in_use;
   if (getenv("OOM_VERBOSE")) fprintf(stderr, "%s %ld %d\n", name, n, persistent);
+  snprintf(attempted, sizeof attempted, "section %s, request %ld", name, n);
+  alarm(600);
   L = open_state(script);
   if (call(L, "setup", 0) != LUA_OK) die("setup", text_of(L));
   lua_pop(L, 1);
@@ -268,6 +280,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "-e") == 0) mode = TOLD;
     if (strcmp(argv[1], "-w") == 0) mode = UNNOTICED;
   }
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  signal(SIGALRM, on_alarm);
   if (argc < 2) die("usage", "oom [-a] [-m] [-e] [-w] SCRIPT [STRIDE [SECTION [N]]]");
   stride = argc > 2 ? atol(argv[2]) : 1;
   section = argc > 3 ? atoi(argv[3]) : 0;

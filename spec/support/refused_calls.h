@@ -15,6 +15,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,7 +32,10 @@ static const struct {
   int number;
 } error_numbers[] = {
     {"EACCES", EACCES},
+    {"EADDRNOTAVAIL", EADDRNOTAVAIL},
+    {"EAFNOSUPPORT", EAFNOSUPPORT},
     {"EAGAIN", EAGAIN},
+    {"ECHILD", ECHILD},
     {"ECONNABORTED", ECONNABORTED},
     {"ECONNRESET", ECONNRESET},
     {"EHOSTUNREACH", EHOSTUNREACH},
@@ -40,6 +44,7 @@ static const struct {
     {"EIO", EIO},
     {"ENOMEM", ENOMEM},
     {"EMFILE", EMFILE},
+    {"ENFILE", ENFILE},
     {"ENETDOWN", ENETDOWN},
     {"ENETUNREACH", ENETUNREACH},
     {"ENOBUFS", ENOBUFS},
@@ -59,7 +64,7 @@ typedef struct {
 
 /* Without there being any trouble: nobody notices. */
 static const may_say unnoticed_errors[] = {
-    {"accept4", "EINTR EAGAIN ECONNABORTED EMFILE"},
+    {"accept4", "EINTR EAGAIN ECONNABORTED EMFILE ENFILE ENOBUFS"},
     {"close", "EINTR"},
     {"copy_file_range", "EINTR EINVAL EXDEV ENOSYS EPERM"},
     {"fchmod", "EPERM"},
@@ -76,6 +81,7 @@ static const may_say unnoticed_errors[] = {
     {"send", "EINTR EAGAIN"},
     {"sendfile", "EINTR EAGAIN EINVAL ENOSYS"},
     {"shutdown", "ENOTCONN"},
+    {"tcsetattr", "EINTR"},
     {"uv_try_write", "EAGAIN"},
     {"uv_udp_try_send", "EAGAIN"},
     {"waitpid", "EINTR"},
@@ -85,6 +91,7 @@ static const may_say unnoticed_errors[] = {
 
 /* With trouble, of which whoever asked is told by the error's name: those that some code tells from others. */
 static const may_say told_errors[] = {
+    {"bind", "EADDRNOTAVAIL"},
     {"close", "EIO"},
     {"execve", "EACCES"},
     {"ftruncate", "EPERM"},
@@ -93,11 +100,14 @@ static const may_say told_errors[] = {
     {"read", "EIO"},
     {"recv", "ECONNRESET"},
     {"send", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN ENOBUFS"},
+    {"socket", "EAFNOSUPPORT"},
     {"syscall", "ENOSYS EPERM"}, /* to set a user it is told, for a pidfd there is another way */
     {"unlinkat", "EPERM"},
     {"uv_shutdown", "ENOTCONN"},
+    {"uv_tcp_open", "EINVAL"},
     {"uv_try_write", "ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ENETDOWN"},
     {"uv_write", "ECONNRESET"},
+    {"wait4", "ECHILD"}, /* somebody else has waited */
 };
 
 /* The names of what it may say, with spaces between; NULL: nothing. */
@@ -385,5 +395,6 @@ OPT(int, -1, clone, (int (*f)(void *), void *s, int n, void *x0, ...), (f, s, n,
 AGAIN(pid_t, -1, waitpid, (pid_t p, int *s, int n), (p, s, n))
 
 ENDS(int, -1, close, (int fd), (fd))
+ENDS(pid_t, -1, wait4, (pid_t p, int *s, int n, struct rusage *u), (p, s, n, u))
 
 RAW(long, -1, syscall, (long n, ...))

@@ -5,6 +5,7 @@ local engine = require "lwt.engine"
 local fs = require "lwt.fs"
 local kit = package.loaded["spec.support.finalizer"]
 local lio = require "lwt.io"
+local cio = require "lwt.uv".io
 local job = require "lwt.job"
 local job_in_c, host_loop = _G.job, _G.host_loop -- oom.c's
 local lwt = require "lwt"
@@ -13,6 +14,8 @@ local preemptive = require "lwt.preemptive"
 local process = require "lwt.process"
 local signal = require "lwt.signal"
 local await, equal = lwt.await, kit.equal
+
+local with_ipv6 = pcall(function() net.udp("[::1]:0"):close() end)
 
 local function close_all(s)
   for _, x in ipairs(s.open or {}) do pcall(await, x:close()) end
@@ -61,8 +64,8 @@ operation("tcp: options", nil, function(s)
   equal("hello", await(b:read()))
   while (a:unacknowledged() or 0) > 0 do -- nil: the system does not say
     lwt.yield() end
-  equal(b:getpeername().port, a:getsockname().port)
-  equal(l:address().port, a:getpeername().port)
+  equal(b:getpeername(), a:getsockname())
+  equal(l:address(), a:getpeername())
   equal(true, a:fileno() > 2)
   b:reset()
   local ok, err = pcall(await, a:read())
@@ -113,6 +116,21 @@ end, function(_, n, last)
   equal("END", last)
 end)
 
+operation("tcp: everywhere, and at addresses of both kinds", nil, function(s)
+  local l = keep(s, await(net.tcp_listen "*:0"))
+  local port = tostring(l:address()):match "%d+$"
+  local a = keep(s, await(net.tcp_connect("127.0.0.1:" .. port)))
+  local b = keep(s, await(l:accept()))
+  if with_ipv6 then
+    local six = keep(s, await(net.tcp_listen("[::1]:0", { ipv6only = true })))
+    local c = keep(s, await(net.tcp_connect(six:address())))
+    keep(s, await(six:accept()))
+    c:nodelay(true)
+  end
+  await(a:write "x")
+  return (await(b:read()))
+end, function(_, text) equal("x", text) end)
+
 operation("unix: streams and datagrams", in_a_folder, function(s)
   local l = keep(s, await(net.pipe_listen("unix:" .. s.dir .. "/socket")))
   local a = keep(s, await(net.pipe_connect("unix:" .. s.dir .. "/socket")))
@@ -141,7 +159,7 @@ operation("udp: options", nil, function(s)
   m:multicast_join("232.1.1.1", "127.0.0.1", "127.0.0.1")
   m:multicast_leave("232.1.1.1", "127.0.0.1", "127.0.0.1")
   b:connect(a:getsockname())
-  equal(a:getsockname().port, b:getpeername().port)
+  equal(a:getsockname(), b:getpeername())
   equal(true, b:fileno() > 2)
   for i = 1, 3 do await(b:send(tostring(i))) end
   local got = {}
@@ -271,6 +289,27 @@ end, function(_, there, text)
   equal("new", text)
 end)
 
+operation("files: copies to new names, and bytes by hand", in_a_folder, function(s)
+  local text = kit.text(8000)
+  await(fs.copyfile(s.path, s.dir .. "/only", { excl = true }))
+  equal(text, await(fs.read_file(s.dir .. "/only")))
+  local src = keep(s, await(fs.open(s.path)))
+  local after = keep(s, await(fs.open(s.dir .. "/only", "a"))) -- the system's own call refuses this
+  equal(100, await(fs.sendfile(after, src, 0, 100)))
+  os.execute("mkfifo '" .. s.dir .. "/fifo'")
+  local fifo = keep(s, await(fs.open(s.dir .. "/fifo", "r+"))) -- one that waits, as children expect
+  equal(100, await(fs.sendfile(fifo, src, 0, 100)))
+  equal(100, #await(fifo:read(100)))
+  local a, b = net.socketpair()
+  keep(s, a)
+  keep(s, b)
+  equal(100, await(fs.sendfile(a:fileno(), src, 0, 100)))
+  await(fs.mkdir(s.dir .. "/x//y/z/", { parents = true }))
+  await(fs.mkdir(s.dir .. "/x/y/z", { parents = true }))
+  await(fs.rmdir(await(fs.mkdtemp(s.dir .. "/made"))))
+  return #await(b:read(100))
+end, function(_, n) equal(100, n) end)
+
 operation("files: a fifo, a pipe and a socket as files", in_a_folder, function(s)
   local r, w = lio.pipe()
   keep(s, r)
@@ -328,6 +367,59 @@ operation("channels: of descriptors", in_a_folder, function(s)
   await(ch:flush())
   return await(fs.read_file(s.path))
 end, function(_, text) equal(("z"):rep(5000), text:sub(1, 5000)) end)
+
+operation("channels: of sockets", nil, function(s)
+  local a, b = net.socketpair()
+  keep(s, a)
+  keep(s, b)
+  await(b:write "held, and a line\n")
+  equal("held", await(a:read(4)))
+  local x, y = keep(s, cio.of_port(a, 3)), keep(s, cio.of_port(b, 3))
+  equal(", and a line", await(x:read_line()))
+  local line = x:read_line() -- it waits without a buffer
+  lwt.yield()
+  await(y:write_line "an answer")
+  await(y:flush())
+  equal("an answer", await(line))
+  local writing = y:write(("y"):rep(1 << 19))
+  local ending = y:close "write"
+  local n = 0
+  while true do
+    local piece = await(x:read())
+    if not piece or piece == "" then break end
+    n = n + #piece
+  end
+  await(writing)
+  await(ending)
+  await(x:close "write")
+  equal("", await(y:read()))
+  return n
+end, function(_, n) equal(1 << 19, n) end)
+
+operation("channels: of what the pool reads and writes", in_a_folder, function(s)
+  local ch = keep(s, await(lio.open_file("/proc/self/limits", "r", { buffer_size = 64 })))
+  equal("Limit", await(ch:read(5)))
+  equal(true, #await(ch:read()) > 100)
+  local file = keep(s, await(lio.open_file(s.dir .. "/new", "w+", { buffer_size = 4096 })))
+  for i = 1, 10 do file:write(("%d"):format(i % 10):rep(1000)) end
+  await(file:flush())
+  await(file:set_position(1000))
+  equal("2222", await(file:read(4)))
+  await(file:close "write")
+  await(file:close())
+  local mem = keep(s, lio.of_bytes(bytes.create(10), "r+"))
+  await(mem:write "memory")
+  await(mem:set_position(0))
+  equal("mem", await(mem:read(3)))
+  local r, w = lio.pipe()
+  keep(s, r)
+  keep(s, w)
+  cio.on_tapped(function() end)
+  cio.tap(w, true)
+  await(w:write "kept")
+  await(w:flush())
+  return cio.tapped()
+end, function(_, kept) equal("kept", kept) end)
 
 operation("channels: a line that is long", nil, function(s)
   local r, w = lio.pipe()
@@ -400,6 +492,22 @@ operation("process: as another user, in a session of its own", nil, function()
   await(p.stdin:close())
   return await(p:status()).code
 end, function(_, code) equal(0, code) end)
+
+operation("process: one that reads nothing and writes nowhere", nil, function()
+  return await(process.exec({ "cat" }, { stdin = "null", stdout = "null", stderr = "stdout" })).code
+end, function(_, code) equal(0, code) end)
+
+operation("interrupt: Ctrl-C in loops", nil, function()
+  local interrupt = require "lwt.uv".interrupt
+  local off <close> = setmetatable({}, { __close = function() interrupt.breaks(false) end })
+  local on = interrupt.breaks(true)
+  local sum = 0
+  for i = 1, 40 do sum = sum + interrupt.guard(coroutine.wrap(function() return i end)) end
+  return on and off ~= nil, sum
+end, function(_, on, sum)
+  equal(true, on)
+  equal(820, sum)
+end)
 
 operation("process: several that end at once", nil, function()
   local waiting = {}

@@ -44,6 +44,17 @@ describe("the engine", function()
     end
   end))
 
+  it("waits for what is far beyond what the system can wait for", task(function()
+    local far = lwt.sleep(1e30)
+    local a, b = net.socketpair()
+    local writer = require "lwt.process".open({ "sh", "-c", "sleep 0.1; printf x" }, { stdout = a:fileno() })
+    assert.equal("x", await(b:read()))
+    assert.equal(0, await(writer:status()).code)
+    far:cancel()
+    a:close()
+    b:close()
+  end))
+
   it("counts a sleep from its call, also after a turn that blocked", task(function()
     local till = os.clock() + 0.05
     while os.clock() < till do end -- luacheck: ignore
@@ -244,6 +255,20 @@ describe("a loop of somebody else", function()
     print(loop.run(), table.concat(log, " "))
   ]], "false\ttimer slept x\nstatus 0\n")
 
+  on("goes on without waiting while tasks are ready", [[
+    engine.adopt(loop.new())
+    local turns = 0
+    loop.timer(1, function()
+      lwt.spawn(function()
+        for _ = 1, 50 do
+          lwt.yield()
+          turns = turns + 1
+        end
+      end)
+    end)
+    print(loop.run(), turns)
+  ]], "false\t50\nstatus 0\n")
+
   on("hears of errors that nobody caught", [[
     warn("@on")
     engine.adopt(loop.new())
@@ -264,8 +289,45 @@ describe("a loop of somebody else", function()
     print(pcall(engine.adopt, loop.new()))
     print(pcall(engine.adopt, 5))
     a:close()
+    print(pcall(engine.adopt, loop.none()))
   ]], "false\tcannot change the loop: handles or requests are open on it\n"
-    .. "false\tbad argument #1 to 'lwt.engine.adopt' (userdata expected, got number)\nstatus 0\n")
+    .. "false\tbad argument #1 to 'lwt.engine.adopt' (userdata expected, got number)\n"
+    .. "false\tbad argument #1 to 'lwt.engine.adopt' (loop expected, got NULL)\nstatus 0\n")
+
+  on("is not adopted while an operation is under way, nor in the middle of a turn", [[
+    local theirs = loop.new()
+    local p = require "lwt.fs".stat "/"
+    print(pcall(engine.adopt, theirs))
+    lwt.run(p)
+    p = require "lwt.preemptive".detach(function() end)
+    p:on_success(function() print(pcall(engine.adopt, theirs)) end)
+    lwt.run(p)
+    engine.adopt(theirs)
+    print(engine.loop() == theirs)
+  ]], "false\tcannot change the loop: handles or requests are open on it\n"
+    .. "false\tcannot change the loop from inside it\ntrue\nstatus 0\n")
+
+  on("has what other threads bring, and what is closed before and Ctrl-C, and so has the next one", [[
+    local preemptive, process = require "lwt.preemptive", require "lwt.process"
+    local function double(n) return await(preemptive.detach(function(m) return 2 * m end, n)) end
+    local function close_a_pair()
+      local a, b = net.socketpair()
+      a:close()
+      b:close()
+    end
+    print(lwt.run(double, 1))
+    for round = 1, 2 do
+      print(pcall(lwt.run, function()
+        close_a_pair()
+        engine.adopt(loop.new())
+        close_a_pair()
+        print(double(round + 1))
+        process.kill(process.getpid(), "INT")
+        await(lwt.sleep(30))
+      end))
+    end
+    print(lwt.run(double, 4))
+  ]], "2\n4\nfalse\tinterrupted\n6\nfalse\tinterrupted\n8\nstatus 0\n")
 end)
 
 describe("a host that closes the state in a callback on its own loop", function()

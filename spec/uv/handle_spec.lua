@@ -39,6 +39,14 @@ describe("a handle", function()
     assert.has_error(function() meta.__close(io.stdout) end)
     assert.has_error(function() meta.__tostring({}) end)
     assert.has_error(function() meta.__index.read({}) end)
+    local light = require "lwt.engine".loop() -- a userdata that has no metatable
+    meta.__gc(light)
+    assert.has_error(function() meta.__index.read(light) end)
+    local of_port = require "lwt.uv".io.of_port
+    for _, none in ipairs { light, io.stdout, {}, "x", lwt.fulfilled(), require "lwt.bytes".create(1) } do
+      assert.has_error(function() of_port(none, 3) end,
+        "bad argument #1 to 'of_port' (not open, or nothing to read from and write to)")
+    end
     b:close()
   end))
 

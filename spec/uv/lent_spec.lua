@@ -66,6 +66,12 @@ local ways = {
     other:close()
     os.execute "kill -KILL $PPID"
   end)]],
+  ["its end, when one of two that had changed it is open still"] = "lwt.run(function()" .. raw .. [[
+    local other = net.tty(0)
+    other:mode "raw"
+    tty:close()
+    os.exit(0)
+  end)]],
 }
 
 describe("a terminal's mode", function()

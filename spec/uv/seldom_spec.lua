@@ -3,6 +3,7 @@
 local lwt = require "lwt"
 local fs = require "lwt.fs"
 local lio = require "lwt.io"
+local pty = require "spec.support.pty"
 local shell = require "spec.support.shell"
 local skip = require "spec.support.skip"
 local await = lwt.await
@@ -138,6 +139,58 @@ describe("in a folder", function()
     assert.equal("rename", await(waiting[1]).type)
     assert.is_nil(await(waiting[2]))
     assert.is_nil(await(waiting[3]))
+  end))
+end)
+
+describe("at the limits of what may be asked for", function()
+  before_each(function() dir = shell.temp_dir() end)
+  after_each(function() shell.remove_dir(dir) end)
+
+  local function code(p) return select(2, pcall(await, p)).code end
+
+  it("paths are too long, or there already", task(function()
+    assert.equal("ENAMETOOLONG", code(fs.mkdir(dir .. ("/a"):rep(2500), { parents = true })))
+    await(fs.mkdir("/", { parents = true }))
+    await(fs.mkdir("///", { parents = true }))
+    assert.equal("EEXIST", code(fs.mkdir "/"))
+  end))
+
+  it("counts and times are too large", task(function()
+    await(fs.write_file(path("f"), "text"))
+    local f <close> = await(fs.open(path("f")))
+    assert.has_error(function() f:read(math.maxinteger) end, "bad argument #1 to 'read' (count too large)")
+    assert.equal("text", await(f:read(math.maxinteger - 1)))
+    for _, t in ipairs { 1e16, -1e16, math.huge, 0 / 0 } do
+      assert.has_error(function() fs.utime(path("f"), t, 0) end, nil)
+    end
+    local master, slave = pty.open(80, 24)
+    local one = fs.of_fd(master)
+    local other = fs.of_fd(slave)
+    assert.equal("lwt.file (?)", tostring(one))
+    await(lwt.join { one:close(), other:close() })
+  end))
+
+  it("folders are empty, and are read by two at once", task(function()
+    for _ in fs.readdir(dir) do error "there is nothing" end
+    for i = 1, 3 do await(fs.write_file(path("f" .. i), "")) end
+    local d = require "lwt.uv".fs.dir(dir)
+    local first, second = d:next(), d:next()
+    assert.equal(3, #await(first))
+    local ok, err = pcall(await, second)
+    assert.is_true(ok or err.code == "EBUSY", tostring(err))
+    d:close()
+    assert.is_nil((await(d:next())))
+  end))
+
+  it("many whole files are read at once, and by channels that are opened in C's words", task(function()
+    await(fs.write_file(path("f"), "text"))
+    local all = {}
+    for i = 1, 80 do all[i] = fs.read_file(path("f")) end
+    for _, text in ipairs(await(lwt.all(all))) do assert.equal("text", text) end
+    local ch = await(lio.open_file(path("f"), "rb"))
+    assert.equal("text", await(ch:read()))
+    await(ch:close())
+    assert.has_error(function() lio.open_file(path("f"), "rx") end, nil)
   end))
 end)
 

@@ -30,6 +30,7 @@ void lwt_ssl_context_release(context *c) {
   while (c->spares > 0) free(c->spare[--c->spares]);
   free(c->staple);
   free(c->alpn);
+  free(c->curves);
   if (c->keylog_fd >= 0) close(c->keylog_fd);
   free(c);
 }
@@ -190,8 +191,13 @@ static int l_ciphers(lua_State *L) {
 
 static int l_curves(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
+  const char *list = luaL_checkstring(L, 2);
+  char *copy = strdup(list);
+  if (copy == NULL) return luaL_error(L, "not enough memory");
+  free(c->curves);
+  c->curves = copy;
   ERR_clear_error();
-  lua_pushboolean(L, SSL_CTX_set1_groups_list(c->ctx, luaL_checkstring(L, 2)) == 1);
+  lua_pushboolean(L, SSL_CTX_set1_groups_list(c->ctx, list) == 1);
   ERR_clear_error();
   return 1;
 }
@@ -219,17 +225,24 @@ static int l_verify(lua_State *L) {
   return 0;
 }
 
-/* rules(text): all options that say whom a client trusts, and who it is. */
+int lwt_ssl_add_rule(context *c, char kind, const void *data, size_t n) {
+  unsigned char both[LWT_SSL_RULES + 1 + LWT_SSL_RULES];
+  memcpy(both, c->rules, LWT_SSL_RULES);
+  both[LWT_SSL_RULES] = (unsigned char)kind;
+  return EVP_Digest(data, n, both + LWT_SSL_RULES + 1, NULL, EVP_sha256(), NULL) &&
+         EVP_Digest(both, sizeof both, c->rules, NULL, EVP_sha256(), NULL);
+}
+
+/* rules(text): the options that say how a client verifies, but for what it was given to read. */
 static int l_rules(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
   size_t n;
   const char *text = luaL_checklstring(L, 2, &n);
+  int ok;
   ERR_clear_error();
-  if (!EVP_Digest(text, n, c->rules, NULL, EVP_sha256(), NULL)) {
-    ERR_clear_error();
-    return luaL_error(L, "not enough memory");
-  }
-  return 0;
+  ok = lwt_ssl_add_rule(c, LWT_SSL_RULE_OPTIONS, text, n);
+  ERR_clear_error();
+  return ok ? 0 : luaL_error(L, "not enough memory");
 }
 
 /* A server asks Lua which context to use, by the name that the client wants. */
@@ -244,6 +257,7 @@ static int l_ask_name(lua_State *L) {
 static int l_tickets(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
   int on = lua_toboolean(L, 2);
+  c->no_tickets = !on;
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
   c->late_tickets = on;
   SSL_CTX_set_num_tickets(c->ctx, 0);

@@ -9,6 +9,8 @@
 
 #include <arpa/inet.h>
 
+#include <openssl/rand.h>
+
 typedef enum step { STEP_DONE, STEP_READ, STEP_HELLO, STEP_FAILED } step;
 
 /* Any thread. */
@@ -134,6 +136,28 @@ static int l_expect(lua_State *L) {
   return 1;
 }
 
+#if OPENSSL_VERSION_NUMBER >= 0x30500000L
+#define ALL_CURVES "DEFAULT"
+#else
+#define ALL_CURVES "X25519:P-256:X448:P-521:P-384"
+#endif
+
+/* SSL_set_SSL_CTX leaves some things as the first context had them. (OpenSSL seals tickets, and
+** stores sessions, for that one: an id that is never seen again takes all worth from them.) */
+static int adopt(session *s, const context *c) {
+  unsigned char id[SSL_MAX_SID_CTX_LENGTH];
+  const char *before = s->chosen != NULL ? s->chosen->curves : s->context->curves;
+  if (c->no_tickets) {
+    SSL_set_options(s->ssl, SSL_OP_NO_TICKET);
+    if (RAND_bytes(id, sizeof id) != 1) return 0;
+    if (!SSL_set_session_id_context(s->ssl, id, sizeof id)) return 0;
+  } else {
+    SSL_clear_options(s->ssl, SSL_OP_NO_TICKET);
+  }
+  if (c->curves == NULL && before == NULL) return 1;
+  return SSL_set1_groups_list(s->ssl, c->curves != NULL ? c->curves : ALL_CURVES) == 1;
+}
+
 /* choose(context or nil): the answer to "hello". */
 static int l_choose(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
@@ -141,7 +165,10 @@ static int l_choose(lua_State *L) {
   if (!lua_isnoneornil(L, 2)) {
     context *c = lwt_ssl_check_context(L, 2);
     luaL_argcheck(L, c->server, 2, "a context for servers expected");
-    if (!SSL_set_SSL_CTX(s->ssl, c->ctx)) return luaL_error(L, "not enough memory");
+    if (!SSL_set_SSL_CTX(s->ssl, c->ctx) || !adopt(s, c)) {
+      ERR_clear_error();
+      return luaL_error(L, "not enough memory");
+    }
     c->refs++;
     lwt_ssl_context_release(s->chosen);
     s->chosen = c;

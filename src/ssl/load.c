@@ -37,7 +37,7 @@ static source open_source(lua_State *L, int arg, fault *f) {
   return s;
 }
 
-static int raise(lua_State *L, const fault *f) {
+static int raise_fault(lua_State *L, const fault *f) {
   ERR_clear_error();
   lwt_ssl_push_fault(lwt_ssl_lwt(L), L, f, "context");
   return lua_error(L);
@@ -135,6 +135,12 @@ static chain *read_chain(lua_State *L, int arg, fault *f) {
   return NULL;
 }
 
+static int count(context *c, char kind, X509 *cert) {
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned n;
+  return X509_digest(cert, EVP_sha256(), sum, &n) && lwt_ssl_add_rule(c, kind, sum, n);
+}
+
 static int is_slow(EVP_PKEY *key) {
   return EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) > 2048;
 }
@@ -150,7 +156,7 @@ static int use(context *c, chain *list, EVP_PKEY *key, fault *f) {
     return 0;
   }
   if (!SSL_CTX_use_certificate(c->ctx, cert) || !SSL_CTX_clear_chain_certs(c->ctx) ||
-      !SSL_CTX_use_PrivateKey(c->ctx, key)) {
+      !SSL_CTX_use_PrivateKey(c->ctx, key) || !count(c, LWT_SSL_RULE_IDENTITY, cert)) {
     lwt_ssl_fault_take(f);
     return 0;
   }
@@ -181,7 +187,7 @@ static int l_identity(lua_State *L) {
   ok = list != NULL && use(c, list, key, &f);
   free_chain(list);
   EVP_PKEY_free(key);
-  return ok ? 0 : raise(L, &f);
+  return ok ? 0 : raise_fault(L, &f);
 }
 
 /* more_chain(cert): certificates to send behind that of the last identity. */
@@ -194,7 +200,7 @@ static int l_more_chain(lua_State *L) {
   for (int i = 0; i < sk_X509_num(list); i++)
     if (!SSL_CTX_add1_chain_cert(c->ctx, sk_X509_value(list, i))) lwt_ssl_fault_take(&f);
   free_chain(list);
-  return f.code[0] == '\0' ? 0 : raise(L, &f);
+  return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
 }
 
 /* ---- Whom to trust ------------------------------------------------------------------ */
@@ -216,19 +222,20 @@ static int l_trust(lua_State *L) {
   if (is_folder(text)) {
     if (!X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) ||
         !X509_LOOKUP_add_dir(X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()), text,
-                             X509_FILETYPE_PEM))
+                             X509_FILETYPE_PEM) ||
+        !lwt_ssl_add_rule(c, LWT_SSL_RULE_FOLDER, text, strlen(text)))
       lwt_ssl_fault_take(&f);
-    return f.code[0] == '\0' ? 0 : raise(L, &f);
+    return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
   }
   list = read_chain(L, 2, &f);
   for (int i = 0; i < sk_X509_num(list); i++) {
     X509 *cert = sk_X509_value(list, i);
-    if (!X509_STORE_add_cert(store, cert) ||
+    if (!X509_STORE_add_cert(store, cert) || !count(c, LWT_SSL_RULE_TRUST, cert) ||
         (c->server && !SSL_CTX_add_client_CA(c->ctx, cert)))
       lwt_ssl_fault_take(&f);
   }
   free_chain(list);
-  return f.code[0] == '\0' ? 0 : raise(L, &f);
+  return f.code[0] == '\0' ? 0 : raise_fault(L, &f);
 }
 
 /* A chain may end at what was given, although that is no root: then it is trusted itself. */
@@ -265,6 +272,13 @@ int lwt_ssl_l_is_hashed(lua_State *L) {
   return 1;
 }
 
+static int count_list(context *c, X509_CRL *crl) {
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned n;
+  return X509_CRL_digest(crl, EVP_sha256(), sum, &n) &&
+         lwt_ssl_add_rule(c, LWT_SSL_RULE_REVOKED, sum, n);
+}
+
 /* revoked(source): lists of what is revoked; every certificate of the peer's chain
 ** is looked up. */
 static int l_revoked(lua_State *L) {
@@ -276,9 +290,9 @@ static int l_revoked(lua_State *L) {
   int n = 0;
   luaL_checkstring(L, 2);
   s = open_source(L, 2, &f);
-  if (s.bio == NULL) return raise(L, &f);
+  if (s.bio == NULL) return raise_fault(L, &f);
   while ((crl = PEM_read_bio_X509_CRL(s.bio, NULL, NULL, NULL)) != NULL) {
-    if (!X509_STORE_add_crl(store, crl)) lwt_ssl_fault_take(&f);
+    if (!X509_STORE_add_crl(store, crl) || !count_list(c, crl)) lwt_ssl_fault_take(&f);
     X509_CRL_free(crl);
     n++;
   }
@@ -291,7 +305,7 @@ static int l_revoked(lua_State *L) {
                       "there is no list of revocations (CRL) in %s (PEM expected)",
                       s.name);
   ERR_clear_error();
-  if (f.code[0] != '\0') return raise(L, &f);
+  if (f.code[0] != '\0') return raise_fault(L, &f);
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   return 0;
 }

@@ -78,9 +78,11 @@ typedef struct context {
   int ocsp;      /* client: OCSP_ASK … */
   /* client: whom it trusts and who it is, for short: a session of other rules proves nothing. */
   unsigned char rules[LWT_SSL_RULES];
+  int no_tickets;        /* server: its sessions cannot be resumed */
   int late_tickets;      /* TLS 1.3: with the first data, not with the handshake */
   unsigned char *staple; /* server: the response that goes with the certificate */
   size_t staple_len;
+  char *curves;        /* the list; NULL: OpenSSL's own */
   unsigned char *alpn; /* in the wire's form */
   unsigned alpn_len;
   int keylog_fd;               /* -1: none */
@@ -94,6 +96,14 @@ context *lwt_ssl_context_of(const SSL *ssl);
 void lwt_ssl_context_release(context *c);
 void lwt_ssl_open_contexts(lua_State *L);
 int lwt_ssl_l_context(lua_State *L);
+/* Count something among the rules: the options as text, a certificate or a list of revocations by
+** what is in it (its file may have another content tomorrow), a folder by its name. 0: no memory. */
+#define LWT_SSL_RULE_OPTIONS 'o'
+#define LWT_SSL_RULE_IDENTITY 'i'
+#define LWT_SSL_RULE_TRUST 't'
+#define LWT_SSL_RULE_FOLDER 'f'
+#define LWT_SSL_RULE_REVOKED 'r'
+int lwt_ssl_add_rule(context *c, char kind, const void *data, size_t n);
 extern const luaL_Reg lwt_ssl_loading[]; /* load.c: methods of contexts */
 int lwt_ssl_l_defaults(lua_State *L);
 int lwt_ssl_l_is_hashed(lua_State *L);

@@ -33,13 +33,11 @@ void lwt_uv_mem_unpin(lwt_uv_mem *mem) {
   mem_unref(mem);
 }
 
-int lwt_uv_mem_detach(lwt_uv_mem *mem, lwt_uv_parcel *out) {
-  if (mem->pins > 0 || mem->data == NULL) return -1;
+void lwt_uv_mem_detach(lwt_uv_mem *mem, lwt_uv_parcel *out) {
   out->data = mem->data;
   out->size = mem->size;
   mem->data = NULL;
   mem->size = 0;
-  return 0;
 }
 
 void lwt_uv_parcel_free(lwt_uv_parcel *parcel) {
@@ -153,7 +151,9 @@ void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t
 static size_t check_size(lua_State *L, int arg) {
   lua_Integer n = lwt_uv_check_integer(L, arg);
   luaL_argcheck(L, n >= 0, arg, "negative size");
-  luaL_argcheck(L, (lua_Unsigned)n <= PTRDIFF_MAX, arg, "size too large");
+#if LUA_MAXINTEGER > PTRDIFF_MAX
+  luaL_argcheck(L, n <= PTRDIFF_MAX, arg, "size too large");
+#endif
   return (size_t)n;
 }
 
@@ -388,7 +388,7 @@ static int l_gc(lua_State *L) {
 /* Moved bytes have a text as well. */
 static int l_tostring(lua_State *L) {
   view *v = lwt_uv_check(lwt_uv_context(L), L, 1, LWT_UV_BYTES);
-  if (v == NULL || v->mem == NULL || v->mem->data == NULL)
+  if (v->mem == NULL || v->mem->data == NULL)
     lua_pushfstring(L, "lwt.bytes (moved): %p", (void *)v);
   else
     lua_pushfstring(L, "lwt.bytes (%I bytes): %p", (LUAI_UACINT)v->len, (void *)v);

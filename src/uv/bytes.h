@@ -44,9 +44,8 @@ lwt_uv_mem *lwt_uv_bytes_mem(lua_State *L, int idx, size_t *ofs, size_t *len);
 void lwt_uv_mem_pin(lwt_uv_mem *mem);
 void lwt_uv_mem_unpin(lwt_uv_mem *mem);
 
-/* Take the memory out of this state. Returns 0, or -1 when it is pinned or was
-** taken before; then nothing has changed. */
-int lwt_uv_mem_detach(lwt_uv_mem *mem, lwt_uv_parcel *out);
+/* Take the memory out of this state, which has not been taken before and is not pinned. */
+void lwt_uv_mem_detach(lwt_uv_mem *mem, lwt_uv_parcel *out);
 /* Push a view of what a parcel holds, which belongs to this state afterwards. When
 ** it raises (memory), the parcel still belongs to the caller. */
 void lwt_uv_push_parcel(lwt_uv *ctx, lua_State *L, lwt_uv_parcel *parcel, size_t ofs,

@@ -86,7 +86,7 @@ lwt_uv *lwt_uv_context_ended(lua_State *L) {
 }
 
 void lwt_uv_check_open(lwt_uv *ctx, lua_State *L) {
-  if (ctx->loop == NULL || ctx->closing)
+  if (ctx->loop == NULL) /* (Lua does not run while it is being closed) */
     luaL_error(L, "this Lua state is being closed: lwt starts nothing new");
 }
 
@@ -121,7 +121,7 @@ int lwt_uv_pool_size(void) {
 void lwt_uv_pin_library(void) {
   Dl_info info;
   static const char here = 0;
-  if (dladdr(&here, &info) != 0 && info.dli_fname != NULL)
+  if (dladdr(&here, &info) != 0)
     dlopen(info.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
 }
 
@@ -139,7 +139,7 @@ static const lwt_uv_typeinfo *type_of(lwt_uv *ctx, lua_State *L, int idx) {
 /* ---- What families do for each other ---------------------------------------- */
 
 void lwt_uv_descriptor_freed(lwt_uv *ctx) {
-  if (ctx->hook.descriptor_freed != NULL) ctx->hook.descriptor_freed(ctx);
+  ctx->hook.descriptor_freed(ctx); /* there are no handles without net */
 }
 
 int lwt_uv_descriptor_of(lwt_uv *ctx, lua_State *L, int idx) {

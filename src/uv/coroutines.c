@@ -57,6 +57,20 @@ static void hook_all(lwt_uv_coroutines *s) {
     if (s->set[i] != NULL && s->set[i] != TOMBSTONE) set_hook(s, state_of(s->set[i]));
 }
 
+/* Between these the set is being changed: a hook that is asked for meanwhile is set after it. */
+static void enter(lwt_uv_coroutines *s) {
+  s->busy = 1;
+  atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void leave(lwt_uv_coroutines *s) {
+  atomic_signal_fence(memory_order_seq_cst);
+  s->busy = 0;
+  if (!s->late) return;
+  s->late = 0;
+  hook_all(s);
+}
+
 /* ---- The set ---------------------------------------------------------------------------- */
 
 static size_t hash(const lwt_uv_coroutines *s, const void *p) {
@@ -112,12 +126,11 @@ static void *watching_alloc(void *data, void *p, size_t osize, size_t nsize) {
   size_t old = p == NULL ? 0 : osize;
   int is_thread = p == NULL && osize == LUA_TTHREAD;
   if (s->limit > 0 && nsize > old && s->used + (nsize - old) > s->limit) return NULL;
-  s->busy = 1;
-  atomic_signal_fence(memory_order_seq_cst);
+  enter(s);
   if (nsize == 0 && p != NULL && p == s->fresh) s->fresh = NULL;
   settle(s);
-  if (nsize == 0 && p != NULL && s->L != NULL && state_of(p) == s->L)
-    s->L = NULL; /* closed */
+  if (nsize == 0 && p != NULL && state_of(p) == s->L)
+    s->L = NULL; /* closed: the last block */
   if (nsize == 0 && p != NULL && (s->thread_size == 0 || old == s->thread_size))
     forget(s, p); /* of a size not known yet: any block */
   void *q = NULL;
@@ -129,12 +142,7 @@ static void *watching_alloc(void *data, void *p, size_t osize, size_t nsize) {
       s->fresh = q;
     }
   }
-  atomic_signal_fence(memory_order_seq_cst);
-  s->busy = 0;
-  if (s->late) {
-    s->late = 0;
-    hook_all(s);
-  }
+  leave(s);
   return q;
 }
 
@@ -211,16 +219,10 @@ void lwt_uv_coroutines_free(lwt_uv_coroutines *s) {
 void lwt_uv_coroutines_add(lwt_uv_coroutines *s, lua_State *co) {
   void *block = block_of(co);
   if (co == s->L) return;
-  s->busy = 1;
-  atomic_signal_fence(memory_order_seq_cst);
+  enter(s);
   forget(s, block);
   if (reserve(s)) insert(s, block);
-  atomic_signal_fence(memory_order_seq_cst);
-  s->busy = 0;
-  if (s->late) {
-    s->late = 0;
-    hook_all(s);
-  }
+  leave(s);
 }
 
 void lwt_uv_coroutines_hook(lwt_uv_coroutines *s, lua_Hook f, int count) {

@@ -303,8 +303,8 @@ static int attach(lwt_uv *ctx) {
 
 /* Close them; a turn of their loop frees them. */
 static void detach(uv_timer_t *timer, uv_async_t *async) {
-  if (timer != NULL) uv_close((uv_handle_t *)timer, free_handle);
-  if (async != NULL) uv_close((uv_handle_t *)async, free_handle);
+  uv_close((uv_handle_t *)timer, free_handle);
+  uv_close((uv_handle_t *)async, free_handle);
 }
 
 static void close_foreign(uv_handle_t *h, void *data) {
@@ -342,8 +342,8 @@ static void fill_standard_descriptors(void) {
 ** program that has a handler of its own keeps it. */
 void lwt_uv_ignore_sigpipe(void) {
   struct sigaction old;
-  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-    signal(SIGPIPE, SIG_IGN);
+  sigaction(SIGPIPE, NULL, &old); /* cannot fail */
+  if (old.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {

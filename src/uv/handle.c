@@ -188,7 +188,7 @@ static int l_tostring(lua_State *L) {
 }
 
 void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
-                            const luaL_Reg *methods, const luaL_Reg *meta) {
+                            const luaL_Reg *methods) {
   static const luaL_Reg common[] = {
       {"__gc", l_gc}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
   lwt_uv_new_type(ctx, L, type, name, methods, common);
@@ -197,10 +197,5 @@ void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const c
   lua_getfield(L, -1, "__index");
   lua_getfield(L, -2, "__close");
   lua_setfield(L, -2, "close");
-  lua_pop(L, 1);
-  if (meta != NULL) {
-    lwt_uv_push_context(ctx, L);
-    luaL_setfuncs(L, meta, 1);
-  }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }

@@ -365,9 +365,9 @@ void lwt_uv_handle_drop(lua_State *L, lwt_uv_handle *h);
 /* In a callback: push the userdata of an anchored handle. */
 void lwt_uv_handle_push(lua_State *L, lwt_uv_handle *h);
 /* lwt_uv_new_type for handles: adds __gc, __close, __tostring, and the method close(),
-** which gives a promise. Further metamethods in `meta` (may be NULL). */
+** which gives a promise. */
 void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const char *name,
-                            const luaL_Reg *methods, const luaL_Reg *meta);
+                            const luaL_Reg *methods);
 
 /* ---- Requests (request.c) ------------------------------------------------ */
 
@@ -386,7 +386,7 @@ void lwt_uv_new_handle_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type, const c
 typedef struct lwt_uv_req_class {
   const char *op;       /* `op` of the error object */
   const char *what_key; /* "path", "address" or NULL */
-  int pooled;           /* on the threadpool: cancelled with uv_cancel, LWT_WORKING */
+  int pooled;           /* on the threadpool, or on a thread of ours: LWT_WORKING */
   /* Only when status >= 0 and the promise is still pending: push results, return their
   ** number; or return a negative status. May raise: the promise is rejected with that.
   ** NULL: no values. */
@@ -394,9 +394,10 @@ typedef struct lwt_uv_req_class {
   /* C only, exactly once, last, also when start failed: clean up (uv_fs_req_cleanup,
   ** close a descriptor that was not delivered: `r->taken` is 0). NULL: nothing. */
   void (*release)(lwt_uv_req *r);
-  /* Instead of uv_cancel when the promise is cancelled, and at the end of the state. C
-  ** only. A request that libuv does not have (a queue of your own) must be ended here,
-  ** with lwt_uv_req_done. May be NULL. */
+  /* When the promise is cancelled, and at the end of the state: stop it, where that can be
+  ** done (uv_cancel says EBUSY once a thread has it: its result is thrown away). C only. A request
+  ** that libuv does not have (a queue of your own) must be ended here, with lwt_uv_req_done.
+  ** NULL: it goes on. */
   void (*cancel)(lwt_uv_req *r);
 } lwt_uv_req_class;
 
@@ -471,15 +472,17 @@ int lwt_uv_waiters_front(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
 void lwt_uv_waiters_take(lua_State *L, lwt_uv_waiters *w, int idx);
 /* Both in one. */
 int lwt_uv_waiters_pop(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* From a promise's cancel function: drop the cancelled waiters. Returns how many wait. */
-int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* From a promise's cancel function: drop the cancelled waiters. */
+void lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* The whole of such a function, where the handle has one queue. */
+void lwt_uv_waiters_withdraw(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h);
 /* Hold the handle (userdata at `idx`) while the queue is not empty: to be called after
 ** each change of it. */
 void lwt_uv_waiters_anchor(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h, int idx);
 /* Reject all, with the error at the top (popped): for a class's `stop`. */
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
-/* The same with an error that needs no memory, for when there is none. */
-void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx);
+/* Reject all who wait for the handle with an error that needs no memory, when there is none. */
+void lwt_uv_waiters_fail(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h);
 
 /* ---- Families ------------------------------------------------------------ */
 

@@ -72,6 +72,14 @@ static void give_all_back(void) {
 
 /* ---- Fatal signals ------------------------------------------------------- */
 
+/* Whether that is what the signal does now. (A handler with SA_SIGINFO lies in the same place, and is
+** neither. Asking cannot fail.) */
+static int is_action(int number, void (*handler)(int)) {
+  struct sigaction now;
+  sigaction(number, NULL, &now);
+  return now.sa_handler == handler;
+}
+
 /* The default action is back (SA_RESETHAND) when this has returned. */
 static void on_fatal(int number) {
   int err = errno;
@@ -91,16 +99,14 @@ void lwt_uv_lent_die(int number) {
 }
 
 static void guard(void) {
-  struct sigaction old, ours;
+  struct sigaction ours;
   size_t i;
   if (terminals == 0) return;
   ours.sa_handler = on_fatal;
   ours.sa_flags = SA_RESETHAND | SA_ONSTACK;
   sigemptyset(&ours.sa_mask);
   for (i = 0; i < NFATAL; i++)
-    if (sigaction(fatal[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
-        old.sa_handler == SIG_DFL)
-      sigaction(fatal[i], &ours, NULL);
+    if (is_action(fatal[i], SIG_DFL)) sigaction(fatal[i], &ours, NULL);
 }
 
 void lwt_uv_lent_guard(void) {
@@ -111,12 +117,9 @@ void lwt_uv_lent_guard(void) {
 
 /* Our code may be unloaded when nothing is lent any more. */
 static void unguard(void) {
-  struct sigaction old;
   size_t i;
   for (i = 0; i < NFATAL; i++)
-    if (sigaction(fatal[i], NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
-        old.sa_handler == on_fatal)
-      signal(fatal[i], SIG_DFL);
+    if (is_action(fatal[i], on_fatal)) signal(fatal[i], SIG_DFL);
 }
 
 /* ---- The table ----------------------------------------------------------- */

@@ -36,7 +36,7 @@ typedef struct port_class {
   /* `buf` is not touched after this; bytes that arrive all the same are what the
   ** next read gets. */
   void (*read_cancel)(port *p);
-  /* Write the buffers. Returns the count written at once (may be short), an
+  /* Write the buffers, one or two, none of them empty. Returns the count written at once (may be short), an
   ** error, or UV_EAGAIN: then `cb` is called once with the count or error, and
   ** the buffers stay valid until it is or write_cancel has returned. */
   ssize_t (*write)(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb, void *data);
@@ -44,10 +44,10 @@ typedef struct port_class {
   ** as written: the number of bytes taken is returned. */
   ssize_t (*write_cancel)(port *p);
   /* Close one direction (bit 1: reading, bit 2: writing). With the last one the port
-  ** closes; `cb` (may be NULL) is called with 0 or an error when that direction is
-  ** closed. Pending operations were cancelled by the caller before. */
+  ** closes; `cb` (may be NULL where both close) is called with 0 or an error when
+  ** that direction is closed. Pending operations were cancelled by the caller before. */
   void (*close)(port *p, int directions, port_cb cb, void *data);
-  /* NULL where a port has no position. From: SEEK_SET, SEEK_CUR, SEEK_END; blocking
+  /* NULL where a port has no position. From: SEEK_SET or SEEK_CUR; blocking
   ** on regular files is permitted (lseek does not wait). New position, or error. */
   int64_t (*seek)(port *p, int64_t offset, int from);
   /* With `seek`: where its end is, or an error. It moves nothing: something may be being read or

@@ -36,10 +36,7 @@ static void let_go(lua_State *L, lwt_uv *ctx, int ref) {
 static void withdraw(lwt_uv_req *r) {
   r->cancelled = 1;
   if (r->over || r->later.queued) return; /* it will be released */
-  if (r->class->cancel != NULL)
-    r->class->cancel(r);
-  else if (r->class->pooled)
-    uv_cancel(r->uv); /* EBUSY once a thread has it: then its result is thrown away */
+  if (r->class->cancel != NULL) r->class->cancel(r);
 }
 
 /* The promise has been cancelled. */

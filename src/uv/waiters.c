@@ -198,12 +198,12 @@ static void compact(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int t) {
   w->dead = 0;
 }
 
-int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
+void lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
   idx = lua_absindex(L, idx);
-  if (w->n == 0) return 0;
+  if (w->n == 0) return;
   w->changes++;
   w->dead++;
-  if (!lwt_uv_waiters_front(ctx, L, w, idx)) return 0;
+  if (!lwt_uv_waiters_front(ctx, L, w, idx)) return;
   lua_pop(L, 1);
   /* Not at once for each: a thousand cancelled one by one would be a million steps. */
   if (w->n > 1 && 2 * w->dead > w->n) {
@@ -211,12 +211,23 @@ int lwt_uv_waiters_cancelled(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int i
     compact(ctx, L, w, lua_gettop(L));
     lua_pop(L, 1);
   }
-  return w->n;
 }
 
-void lwt_uv_waiters_fail(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {
+void lwt_uv_waiters_withdraw(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h) {
+  if (h->box == NULL) return; /* a callback of another one that `stop` rejects */
+  lwt_uv_handle_push(L, h);
+  lwt_uv_waiters_cancelled(h->ctx, L, w, -1);
+  lwt_uv_waiters_anchor(L, w, h, -1);
+  lua_pop(L, 1);
+}
+
+void lwt_uv_waiters_fail(lua_State *L, lwt_uv_waiters *w, lwt_uv_handle *h) {
+  if (h->box == NULL) return; /* a finalizer has closed it */
+  lwt_uv_handle_push(L, h);
   lua_pushliteral(L, "not enough memory");
-  lwt_uv_waiters_reject(ctx, L, w, idx < 0 ? idx - 1 : idx);
+  lwt_uv_waiters_reject(h->ctx, L, w, -2);
+  lwt_uv_waiters_anchor(L, w, h, -1);
+  lua_pop(L, 1);
 }
 
 void lwt_uv_waiters_reject(lwt_uv *ctx, lua_State *L, lwt_uv_waiters *w, int idx) {

@@ -218,14 +218,22 @@ local function cancel_all(server)
   end
 end
 
+-- No client is left. (Two may wait for that, where a finalizer shuts the server down as well.)
+local function emptied(server)
+  if not server.all_gone then
+    local all_gone, wake = lwt.wait()
+    if not server.all_gone then server.all_gone, server.empty = all_gone, wake end
+  end
+  return server.all_gone
+end
+
 local function shut_down(server, seconds)
   server.accepting:cancel()
   await(server.listener:close())
   -- A client that the listener gave just before is still served.
   pcall(await, lwt.no_cancel(server.accepting))
   if server.n > 0 then
-    local all_gone, wake = lwt.wait()
-    server.empty = wake
+    local all_gone = emptied(server)
     if not pcall(await, lwt.with_timeout(seconds, lwt.protected(all_gone))) then
       server.cancelling = true
       cancel_all(server)

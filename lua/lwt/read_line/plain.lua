@@ -4,7 +4,6 @@
 local lwt = require "lwt"
 local clusters = require "lwt.read_line.clusters"
 local history = require "lwt.read_line.history"
-local mutex = require "lwt.mutex"
 local pieces = require "lwt.read_line.pieces"
 local style = require "lwt.term.style"
 
@@ -70,8 +69,7 @@ end
 
 -- Reads a line: nil at the end of the input. A task.
 function M.read(t, opts)
-  t.line_turn = t.line_turn or mutex.create()
-  local _ <close> = await(t.line_turn:lock())
+  local _ <close> = await(t:_turn("line_turn"):lock())
   local p = opts.history and history.begin(opts.history)
   if p then history.tolerate(opts.history, p) end
   local text = read(t, opts)

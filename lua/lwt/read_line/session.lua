@@ -9,7 +9,6 @@ local completing = require "lwt.read_line.completing"
 local editor = require "lwt.read_line.editor"
 local history = require "lwt.read_line.history"
 local kills = require "lwt.read_line.kills"
-local mutex = require "lwt.mutex"
 local output = require "lwt.term.output"
 local views = require "lwt.read_line.view"
 
@@ -347,8 +346,7 @@ end
 -- Reads the line: nil at the end of the input. A task.
 function Session:run()
   local t = self.terminal
-  t.line_turn = t.line_turn or mutex.create()
-  local _ <close> = await(t.line_turn:lock())
+  local _ <close> = await(t:_turn("line_turn"):lock())
   if not self.over then interact(self) end
   if self.gone then output.give_up(t) end
   local how, text = self.over[1], self.over[2]

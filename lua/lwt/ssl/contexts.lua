@@ -251,16 +251,11 @@ local function set_keylog(raw, context, keylog)
   if type(keylog) == "function" then context.keylog = keylog end
 end
 
--- Whom a client trusts, and who it is: a session that was made otherwise is not resumed.
+-- How a client verifies: a session that was made otherwise is not resumed. What `ca`, `crl` and `cert`
+-- have brought is known to the part in C, which has read it.
 local function set_rules(raw, opts)
-  local rules = {}
-  for _, key in ipairs { "verify", "ca", "crl", "partial_chain", "ocsp", "cert" } do
-    local value = opts[key]
-    if type(value) ~= "table" then value = { value } end
-    rules[#rules + 1] = ("%s %d"):format(key, #value)
-    for _, text in ipairs(value) do rules[#rules + 1] = ("s"):pack(tostring(text)) end
-  end
-  raw:rules(table.concat(rules))
+  raw:rules(("%s %s %s"):format(opts.verify ~= false, opts.partial_chain == true,
+    opts.ocsp or false))
 end
 
 -- A context of these options; `role` wins over theirs where there is none.

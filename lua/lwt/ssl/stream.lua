@@ -46,11 +46,13 @@ function M.new(conn, kind, below, opts)
   return s
 end
 
--- Made when a read or write first stands in it.
+-- Made when a read or write first stands in it: of a finalizer, perhaps, while one is made here.
 local function line(s, name)
-  local q = s[name] or fifo.new()
-  s[name] = q
-  return q
+  if not s[name] then
+    local q = fifo.new()
+    s[name] = s[name] or q
+  end
+  return s[name]
 end
 
 local function first(q) return q and q:first() end

@@ -221,6 +221,18 @@ local function push(bound, v, late)
   return p
 end
 
+-- A push that is late, whose promise is `p`. The stream may have been closed meanwhile.
+local function push_now(bound, p, v)
+  local ok, pushed = pcall(push, bound, v, p)
+  if not ok then
+    wake_exn(p, pushed)
+  elseif pushed == done then
+    wake(p)
+  elseif pushed ~= p then
+    wake_exn(p, lwt.Closed)
+  end
+end
+
 -- Begin what is late.
 local function settle(bound)
   local behind = bound.late
@@ -228,7 +240,7 @@ local function settle(bound)
   bound.late = false
   while behind.n > 0 do
     local p, v = shift(behind)
-    if is_pending(p) and push(bound, v, p) == done then wake(p) end
+    if is_pending(p) then push_now(bound, p, v) end
   end
 end
 
@@ -236,11 +248,17 @@ end
 function begin(bound, v)
   if cancel_due() then
     local p = waiter()
-    if not bound.late then
-      bound.late = waiters.new()
-      lwt.pause():on_success(function() settle(bound) end)
-    end
-    push_behind(bound.late, p, v)
+    local behind
+    repeat -- (the memory may run a finalizer, which may be late as well, or close)
+      if not bound.late then
+        local fresh = waiters.new()
+        lwt.pause():on_success(function() settle(bound) end)
+        bound.late = bound.late or fresh
+      end
+      behind = bound.late
+      make_room(behind)
+    until bound.late == behind
+    push_behind(behind, p, v)
     return p
   end
   if bound.late then settle(bound) end

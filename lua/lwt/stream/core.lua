@@ -32,6 +32,7 @@ local front, drop, error_at, set_pull, use_log = C.front, C.drop, C.error_at, C.
 local busy, demand, get_in_line, fresh = C.busy, C.demand, C.get_in_line, C.fresh
 local promise_of, prepare, reserve = C.promise_of, C.prepare, C.reserve
 local tell, desk_of = C.tell, C.desk_of
+local look_again, show_lookers, calm = C.look_again, C.show_lookers, C.calm
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
 local try = core.try
 local hand = core.hand -- pcall for a plain callback, and see core.lost
@@ -138,6 +139,13 @@ local function look(s, req, c, i)
   return c, i
 end
 
+-- The same, and then what waits to be let in.
+local function see(s, req, c, i)
+  look(s, req, c, i)
+  local bound = s.log.bound
+  if bound and not req.done then bound.show(bound, req) end
+end
+
 -- Takes what is there.
 local function take(s, req)
   while not req.done do
@@ -169,11 +177,12 @@ local function take(s, req)
 end
 
 -- Do for a request what can be done now, and give true if that is all; else it waits in line. What
--- that takes may run a finalizer, which may push: after that it looks once more.
+-- that takes may run a finalizer, which may push: after that it looks once more, until nothing was
+-- missing (or a finalizer takes it away each time).
 local function submit(s, req)
   local log, c, i = s.log, nil, nil
   if s.lent then s.lent() end
-  for _ = 1, 2 do
+  for round = 1, 8 do
     if req.looks then
       if c or not busy(s) then
         if not c then
@@ -191,7 +200,7 @@ local function submit(s, req)
       end
     end
     if req.done then return true end
-    if log.fetching then fresh(log) end
+    if round == 1 and log.fetching then fresh(log) end
     if not prepare(s) then break end
   end
   if req.looks and c and log.bound then
@@ -276,6 +285,8 @@ local function unread(s, items, n)
     end
   end
   local kept = {}
+  local c, i = s.chunk, s.i
+  local again = s.first and look_again(s)
   for k = 1, n do
     if not (s.first and offer(s, items[k])) then kept[#kept + 1] = items[k] end
   end
@@ -286,6 +297,8 @@ local function unread(s, items, n)
     if bound then bound.n = bound.n + #kept
     else use_log(s) end
   end
+  if again then show_lookers(s, see, c, i) end
+  if s.upset then calm(s) end
   local desk = s.log.desk
   if not (desk and desk.first) then return end
   if s.log.fetching then C.set_eager(s.log) end

@@ -17,6 +17,8 @@ local pcall = pcall
 --   finish   function(req): the end came; without one: nil is its value
 --   value, failed, done   what became of it
 --   looks    it never takes anything
+--   again    function(req): it looks, and forgets what it has seen
+--   turn     a section that is entered when its turn comes
 --   mute     its promise is one of nothing
 --   put_back function(req): it was cancelled, or the source failed
 --   new      its log has yet to note that it waits for this request
@@ -335,8 +337,9 @@ end
 
 -- Show an element to those in line, up to the one who takes it. Gives whether it
 -- was taken; who is served is decided. When one of them failed over it, and has
--- others to put back before it, it is shown to nobody else: see `calm`.
-local function offer(s, v)
+-- others to put back before it, it is shown to nobody else: see `calm`. With `seen` those
+-- who only look have seen it.
+local function offer(s, v, seen)
   if s.solo then unfold(s) end
   local desk = s.log.desk
   local prev, req = false, s.first
@@ -345,15 +348,15 @@ local function offer(s, v)
     if not alive(req) then
       done, nx = true, req.next
     elseif req.turn then
+      -- All others wait until the section is over, those before this one, too: they only look.
       if s.log.fetching then set_eager(s.log) end
       nx = req.next
-      s.first = req
-      if prev then prev.next = false end
-      s.first, s.lined, s.taking = nx, nx and s.lined or 0, nx
-      if not nx then s.last = false end
+      if prev then prev.next = nx else s.first = nx end
       decide(desk, req)
       C.enter(s, req.turn)
       return false
+    elseif seen and req.looks then
+      nx = req.next
     else
       local feed = req.feed
       if not feed then
@@ -387,13 +390,56 @@ local function offer(s, v)
   return false
 end
 
--- The end, or an error, for everybody in line.
+-- Elements have been put back, and the lookers in line have begun `again`. `see` shows them what
+-- is behind those, from the place (c, i) on.
+local function show_lookers(s, see, c, i)
+  local desk, prev, req = s.log.desk, false, s.first
+  while req do
+    local nx = req.next
+    local done = req.done
+    if req.again and alive(req) then
+      see(s, req, c, i)
+      done = req.done
+      if done then decide(desk, req) end
+    end
+    if done then
+      left(s, req, nx)
+      if prev then prev.next = nx else s.first = nx end
+      if not nx then s.last = prev end
+      s.lined = s.lined - 1
+    else
+      prev = req
+    end
+    req = nx
+  end
+end
+
+-- The lookers in line forget what they have seen. Gives whether there are any.
+local function look_again(s)
+  local any, req = false, s.first
+  while req do
+    if req.again and alive(req) then
+      req.again(req)
+      any = true
+    end
+    req = req.next
+  end
+  return any
+end
+
+-- The end, or an error, for everybody in line. (At the end a section whose turn comes begins; those
+-- behind it learn of the end when it is over.)
 local function dismiss(s, failed, err)
   local desk, backs = s.log.desk, nil
   local req = s.first
   while req do
     local nx
     if alive(req) then
+      if req.turn and not failed then
+        s.first = req.next
+        decide(desk, req)
+        return C.enter(s, req.turn)
+      end
       if failed then
         req.failed, req.value = true, err
         if req.put_back then
@@ -420,7 +466,7 @@ end
 local function serve(s)
   while s.first and busy(s) do
     local v = front(s)
-    if v == nil or v == STOP or not offer(s, v) then return end
+    if v == nil or v == STOP or not offer(s, v, true) then return end
     drop(s)
   end
 end
@@ -441,5 +487,6 @@ C.prepare, C.missed = prepare, missed
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.offer, C.dismiss, C.calm = offer, dismiss, calm
+C.look_again, C.show_lookers = look_again, show_lookers
 
 return C

@@ -125,6 +125,12 @@ local function look_n(req, v)
   return false, true
 end
 
+local function look_n_again(req)
+  local items = req.items
+  for k = items.n, 1, -1 do items[k] = nil end
+  items.n = 0
+end
+
 --- The next `n` elements as a list, without taking them: fewer at the end. It waits
 --- until `n` have been produced (others may take them meanwhile).
 ---@generic T
@@ -140,7 +146,9 @@ function M.npeek(s, n)
   n = args.integer(2, "npeek", n, 0)
   local items = { n = 0 }
   if n == 0 then return fulfilled(items) end
-  return ask(s, { looks = true, feed = look_n, finish = give_items, items = items, want = n })
+  return ask(s, {
+    looks = true, feed = look_n, again = look_n_again, finish = give_items, items = items, want = n,
+  })
 end
 
 local function put(items, n, v) items[n] = v end

@@ -33,7 +33,7 @@ function C.wait_outside(section, s, req)
   return promise_of(s, req)
 end
 
-local leave
+local leave, section_of
 
 -- The section that `s` is in; one that is over is left first: there may have been no memory for
 -- that before.
@@ -47,7 +47,7 @@ function C.section_of(s)
   end
   return section
 end
-local section_of = C.section_of
+section_of = C.section_of
 
 local function pull_section(s)
   local section = section_of(s)
@@ -98,12 +98,14 @@ local function let_in(s, up, req)
     now.outside[#now.outside + 1] = req
     return false
   end
+  if req.again then req.again(req) end
   return submit(s, req)
 end
 
--- Once, if it was entered: what was taken is kept unless it is to be put back.
+-- Once, if it was entered: what was taken is kept unless it is to be put back. While one that began
+-- inside it goes on, it stays.
 function leave(s, section)
-  if section.left or not section.outside then return end
+  if section.left or not section.outside or s.section ~= section then return end
   local t = section.task
   local keep = not section.rollback or t and t:state() == "fulfilled"
   local desk = desk_of(s.log)
@@ -136,6 +138,7 @@ function leave(s, section)
     end
   end
   tell(desk)
+  if s.section == up then section_of(s) end
   if not back then core.report(trouble) end
 end
 
@@ -176,7 +179,7 @@ function C.section(s, rollback, f)
     C.enter(s, section)
     return try_start()
   end
-  local turn = { turn = section, feed = true, finish = function() C.enter(s, section) end }
+  local turn = { turn = section, feed = true }
   local function not_begun() if not section.task then leave(s, section) end end
   local asked
   local function follow()

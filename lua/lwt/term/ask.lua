@@ -13,8 +13,7 @@ local QUESTION = 80 -- the level: below bars and what is drawn
 
 -- Runs f() as a task when the questions before have been answered.
 local function ask(t, f)
-  t.asking = t.asking or require("lwt.mutex").create()
-  return t.asking:with_lock(f)
+  return t:_turn("asking"):with_lock(f)
 end
 
 local function is_interactive(t) return t.in_tty and not t:_is_dumb() end

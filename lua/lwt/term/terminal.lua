@@ -114,8 +114,20 @@ function methods:_takes()
 end
 
 function methods:_input()
-  if not self.keys_in then self.keys_in = inputs.new(self) end
+  if not self.keys_in then
+    local keys_in = inputs.new(self)
+    self.keys_in = self.keys_in or keys_in
+  end
   return self.keys_in
+end
+
+-- The mutex of that name, made when it is first asked for: by a finalizer, perhaps, while it is made.
+function methods:_turn(name)
+  if not self[name] then
+    local turn = require("lwt.mutex").create()
+    self[name] = self[name] or turn
+  end
+  return self[name]
 end
 
 -- The process goes on after it was stopped: what is on the screen is no longer known.

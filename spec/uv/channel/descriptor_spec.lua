@@ -5,6 +5,8 @@ local lio = require "lwt.io"
 local lwt = require "lwt"
 local net = require "lwt.net"
 local pty = require "spec.support.pty"
+local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 local await = lwt.await
 
 local function task(f) return function() lwt.run(f) end end
@@ -122,7 +124,7 @@ describe("a channel on a descriptor", function()
 
   it("of a full device tells so", task(function()
     local ok, full = pcall(await, fs.open("/dev/full", "w"))
-    if not ok then require "spec.support.skip".here "there is no /dev/full" end
+    if not ok then skip.here "there is no /dev/full" end
     local ch = lio.of_fd(full:fileno(), "w", { close = false })
     local wrote, err = pcall(function()
       await(ch:write "x")
@@ -131,5 +133,75 @@ describe("a channel on a descriptor", function()
     assert.same({ false, "ENOSPC" }, { wrote, err.code })
     await(ch:abort())
     full:close()
+  end))
+
+  it("is read to the end of a socket, and knows other options than whether it closes", task(function()
+    local a, b = net.socketpair()
+    local ch = lio.of_fd(a:fileno(), "r", { close = false, buffer_size = 32 })
+    assert.equal(32, ch:buffer_size())
+    await(b:write "all there is")
+    b:close()
+    assert.equal("all there is", await(ch:read()))
+    assert.is_nil((await(ch:read(1))))
+    await(ch:close())
+    a:close()
+  end))
+
+  -- One that waits, as programs expect of what they are given: never set non-blocking.
+  it("that is shared, and a pipe, is written in pieces that it takes without waiting", task(function()
+    local path = shell.temp_dir()
+    os.execute(("mkfifo '%s/fifo'"):format(path))
+    local both <close> = await(fs.open(path .. "/fifo", "r+"))
+    local ch = lio.of_fd(both:fileno(), "w", { close = false })
+    local text = ("0123456789abcdef"):rep(20000)
+    local writing = lwt.spawn(function()
+      await(ch:write(text))
+      await(ch:flush())
+    end)
+    lwt.yield()
+    assert.is_true(writing:is_pending())
+    local got = {}
+    local n = 0
+    while n < #text do
+      got[#got + 1] = await(both:read(10000))
+      n = n + #got[#got]
+    end
+    await(writing)
+    assert.equal(text, table.concat(got))
+    await(ch:close())
+    shell.remove_dir(path)
+  end))
+
+  it("has no end of writing alone where it is a terminal", task(function()
+    local master, slave = pty.open(80, 24)
+    local ch, other = lio.of_fd(slave, "r+"), lio.of_fd(master, "r+")
+    await(ch:write "last\n")
+    await(ch:close "write")
+    assert.equal("last", await(other:read_line()))
+    await(other:write "first\n")
+    assert.equal("first", await(ch:read_line()))
+    await(ch:close())
+    await(other:abort())
+  end))
+
+  it("is none on a folder", function()
+    local r = shell.run(("exec 7<'%s'; %s -e \"local ok, e = pcall(require 'lwt.io'.of_fd, 7, 'r') print(ok, e.code)\"")
+      :format(os.getenv "TMPDIR" or "/tmp", shell.lua))
+    assert.equal("false\tEISDIR\n", r.out)
+  end)
+
+  it("knows how long a device is", task(function()
+    local looked
+    for _, name in ipairs { "loop0", "vda", "sda", "zram0", "nvme0n1" } do
+      local size = io.open("/sys/class/block/" .. name .. "/size")
+      local ok, ch = pcall(await, lio.open_file("/dev/" .. name))
+      if ok and size then
+        assert.equal(size:read "n" * 512, ch:length())
+        looked = true
+      end
+      if size then size:close() end
+      if ok then await(ch:close()) end
+    end
+    if not looked then skip.here "there is no block device, or it is not for us" end
   end))
 end)

@@ -307,3 +307,35 @@ describe("positions", function()
     assert.equal(data, await(ch:read()))
   end))
 end)
+
+describe("numbers and formats", function()
+  it("are refused by a channel that is closed", task(function()
+    local r, w = io.pipe()
+    await(w:close())
+    for _, p in ipairs { w:write_int16(1), w:write_float64(0.5), w:pack("<i4", 1) } do
+      assert.equal(lwt.Closed, select(2, pcall(await, p)))
+    end
+    await(r:close())
+  end))
+
+  it("are none of string.unpack's when they count too far, or align nothing", task(function()
+    for _, format in ipairs { "c99999999999999999999", "c", "X", "X<", "Xc4", "XX", "Xz", "!3i3", "i17", "!0" } do
+      local ch = io.of_bytes(("x"):rep(100))
+      local ok, err = pcall(function() return await(ch:unpack(format)) end)
+      assert.is_false(ok, format)
+      assert.is_true(tostring(err):find("not a format", 1, true) ~= nil or not pcall(string.unpack, format, ("x"):rep(100)),
+        tostring(err))
+    end
+  end))
+
+  it("fail where what is read says that more bytes follow than there can be", task(function()
+    for _, format in ipairs { "<s8", ">s8", "<s16", ">s16" } do
+      local ch = io.of_bytes(("\xff"):rep(40))
+      assert.is_false((pcall(await, ch:unpack(format))), format)
+      await(ch:close())
+    end
+    local ch = io.of_bytes(("x"):rep(40))
+    assert.is_false((pcall(await, ch:unpack "c4611686018427387905")))
+    await(ch:close())
+  end))
+end)

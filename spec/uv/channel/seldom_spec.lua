@@ -7,6 +7,8 @@ local net = require "lwt.net"
 local bytes = require "lwt.bytes"
 local cio = require "lwt.uv".io
 local build = require "spec.support.build"
+local script = require "spec.support.script"
+local shell = require "spec.support.shell"
 local skip = require "spec.support.skip"
 local await = lwt.await
 
@@ -154,6 +156,27 @@ describe("what is written before others write to the same descriptor", function(
     assert.equal(table.concat(text), await(fs.read_file(dir .. "/f")))
   end))
 
+  it("leaves the way free for what is written to a file right after it", task(function()
+    local ch = await(lio.open_file(dir .. "/f", "w"))
+    local text = {}
+    local function write(letter, n)
+      text[#text + 1] = letter:rep(n)
+      return ch:write(text[#text])
+    end
+    for round = 1, 30 do
+      write("a", (1 << 18) - round) -- almost all that the buffer takes: it goes when the loop is idle
+      for _ = 1, round % 4 do lwt.yield() end
+      cio.flush_now(ch)
+      assert.equal(#table.concat(text), ch:position())
+      local waiting = { write("b", 1 << 18), write("c", round) }
+      if round % 2 == 0 then cio.flush_now(ch) end
+      waiting[3] = ch:flush()
+      await(lwt.join(waiting))
+    end
+    await(ch:close())
+    assert.equal(table.concat(text), await(fs.read_file(dir .. "/f")))
+  end))
+
   it("is as much as a pipe takes, and the rest follows in its order", task(function()
     local r, w = lio.pipe()
     local writing = w:write(("a"):rep(300000))
@@ -232,6 +255,261 @@ describe("bytes that are in use", function()
     await(r:close())
     await(w:close())
     channel:close()
-    await(build.remove_dir(dir))
+    shell.remove_dir(dir)
   end))
+end)
+
+describe("what only lwt's own files call", function()
+  it("exchanges the ports of two channels that are alike, open and at rest, and of no others", task(function()
+    local r, w = lio.pipe()
+    local function refused(x, y)
+      assert.has_error(function() x:_exchange(y) end, nil)
+      local ok, err = pcall(x._exchange, x, y)
+      assert.is_false(ok)
+      assert.matches("not the time to exchange", err)
+    end
+    refused(r, w)
+    local a, b = net.socketpair()
+    local x, y = cio.of_port(a, 3), cio.of_port(b, 3)
+    x:_exchange(y)
+    await(x:write "through the other's socket")
+    await(x:flush())
+    assert.equal("through", await(y:read(7)))
+    local writing = x:write(("z"):rep(1 << 22))
+    refused(x, y)
+    refused(y, x)
+    writing:cancel()
+    await(y:close "write")
+    refused(y, x)
+    await(y:abort())
+    refused(x, y)
+    await(x:abort())
+    await(r:abort())
+    await(w:abort())
+  end))
+
+  it("keeps what is written from descriptors alone", task(function()
+    local ch = lio.of_bytes(bytes.create(8), "w")
+    cio.tap(ch, true)
+    await(ch:write "memory")
+    await(ch:close())
+    cio.tap(ch, true)
+    local r, w = lio.pipe()
+    cio.on_tapped(function() end)
+    cio.tap(w, true)
+    await(w:write "kept")
+    await(w:flush())
+    assert.equal("kept", cio.tapped())
+    assert.equal("", cio.tapped())
+    cio.tap(w, false)
+    await(w:write "through")
+    await(w:close())
+    assert.equal("through", await(r:read()))
+    cio.tap(w, true)
+    await(r:close())
+  end))
+
+  it("makes channels only of what is open, in directions that there are", task(function()
+    local a, b = net.socketpair()
+    for _, sides in ipairs { 0, 4 } do
+      local ok, err = pcall(cio.of_port, a, sides)
+      assert.is_false(ok)
+      assert.matches("wrong direction", err)
+    end
+    a:close()
+    for _, thing in ipairs { a, "text", {} } do
+      local ok, err = pcall(cio.of_port, thing, 3)
+      assert.is_false(ok)
+      assert.matches("not open", err)
+    end
+    b:close()
+  end))
+end)
+
+describe("the end of one side", function()
+  it("comes after what is still to be written, whoever closes what meanwhile", task(function()
+    local a, b = net.socketpair()
+    local ch = cio.of_port(a, 3)
+    local text = ("w"):rep(1 << 20)
+    local writing = ch:write(text)
+    local closing = ch:close "write"
+    assert.is_true(closing:is_pending())
+    local n = 0
+    while true do
+      local piece = await(b:read())
+      if not piece then break end
+      n = n + #piece
+    end
+    await(writing)
+    await(closing)
+    assert.equal(#text, n)
+    local whole = ch:close()
+    await(ch:close "read")
+    await(whole)
+    await(b:close())
+  end))
+
+  it("is nothing but that where only a whole channel has an end", task(function()
+    local dir = shell.temp_dir()
+    local file = await(lio.open_file(dir .. "/f", "w+"))
+    await(file:write "text")
+    await(file:close "write")
+    fails(file:write "more", "closed")
+    await(file:set_position(0))
+    assert.equal("text", await(file:read()))
+    await(file:close "read")
+    await(file:close())
+    local got = {}
+    local made = lio.make { read = function() end, write = function(s) got[#got + 1] = s end }
+    await(made:write "made")
+    await(made:close "write")
+    assert.same({ "made" }, got)
+    await(made:close())
+    local r, w = lio.pipe()
+    await(r:close "read") -- it has no other
+    await(w:close "write")
+    assert.is_true(lio.is_closed(r) and lio.is_closed(w))
+    shell.remove_dir(dir)
+  end))
+
+  it("tells what could not be written before it", task(function()
+    local ch = lio.of_bytes(bytes.create(4), "r+")
+    await(ch:write "more than four")
+    fails(ch:close "write", "ENOSPC")
+    await(ch:abort())
+  end))
+
+  it("is over when a close was canceled, and asked for again", task(function()
+    local _, w = lio.pipe()
+    local writing = w:write(("x"):rep(1 << 20))
+    w:close():cancel()
+    await(w:close())
+    fails(writing, "closed")
+  end))
+
+  it("may come while the collector is stopped", task(function()
+    collectgarbage "stop"
+    local dir = shell.temp_dir()
+    local ch = await(lio.open_file(dir .. "/f", "w", { buffer_size = 1 << 20 }))
+    await(ch:write(("x"):rep(300000)))
+    await(ch:close())
+    collectgarbage "restart"
+    assert.equal(300000, await(fs.stat(dir .. "/f")).size)
+    shell.remove_dir(dir)
+  end))
+end)
+
+describe("buffers that are larger than others", function()
+  it("keep their size, and get another one", task(function()
+    local dir = shell.temp_dir()
+    local lines = {}
+    for i = 1, 60000 do lines[i] = ("line number %d"):format(i) end
+    local text = table.concat(lines, "\n") .. "\n"
+    local ch = await(lio.open_file(dir .. "/f", "w", { buffer_size = 1 << 20 }))
+    for i = 1, #lines do ch:write_line(lines[i]) end
+    await(ch:flush())
+    await(ch:resize_buffer(100))
+    await(ch:write "the end\n")
+    await(ch:close())
+    ch = await(lio.open_file(dir .. "/f", "r", { buffer_size = 1 << 19 }))
+    for i = 1, #lines do assert.equal(lines[i], await(ch:read_line())) end
+    assert.equal("the end", await(ch:read_line()))
+    assert.is_nil((await(ch:read_line())))
+    await(ch:close())
+    ch = await(lio.open_file(dir .. "/f", "r", { buffer_size = 1 << 20 }))
+    assert.equal(text, await(ch:read_exactly(#text)))
+    await(ch:close())
+    shell.remove_dir(dir)
+  end))
+
+  it("are not needed for bytes that are larger still", task(function()
+    local r, w = lio.pipe()
+    local b = bytes.of_string(("0123456789"):rep(30000))
+    local writing = w:write(b)
+    local got = await(r:read_exactly(300000))
+    await(writing)
+    assert.equal(b:to_string(), got)
+    local mem = lio.of_bytes(bytes.create(100), "r+")
+    await(mem:write(("m"):rep(101)))
+    fails(mem:read(1), "ENOSPC") -- what was written goes before what is read
+    await(mem:abort())
+    await(w:close())
+    await(r:close())
+  end))
+end)
+
+describe("a read of the pool that was canceled", function()
+  it("leaves its bytes for whoever reads long after", task(function()
+    local FILE = "/proc/self/limits"
+    local f = io.open(FILE)
+    if not f then skip.here "there is no /proc" end
+    local text = f:read "a"
+    f:close()
+    local ch = await(lio.open_file(FILE, "r", { buffer_size = 64 }))
+    local got = ""
+    for _ = 1, 5 do
+      local p = ch:read(5)
+      for _ = 1, 2 do lwt.yield() end
+      p:cancel()
+      local state, piece = p:state()
+      if state == "fulfilled" then got = got .. piece end
+      await(lwt.sleep(0.01)) -- it comes, and nobody waits
+      if #got % 2 == 0 then assert.equal(#got, ch:position()) end
+      got = got .. await(ch:read(3))
+    end
+    assert.equal(text, got .. await(ch:read()))
+    await(ch:close())
+  end))
+end)
+
+describe("at the end of the state", function()
+  local function child(text)
+    return script.run(([[
+      local lwt = require "lwt"
+      local lio = require "lwt.io"
+      local cio = require "lwt.uv".io
+      ]]) .. text)
+  end
+
+  it("a temporary channel may be in use", function()
+    local r = child [[
+      lwt.run(function()
+        lio.stdout:atomic(function(inner)
+          inner:write("from inside\n"):await()
+          os.exit(3, true)
+        end):await()
+      end)]]
+    assert.same({ 3, "from inside\n" }, { r.code, r.out })
+  end)
+
+  it("what was kept from a terminal is shown", function()
+    local r = child [[
+      cio.on_tapped(function() end)
+      lwt.run(function()
+        cio.tap(lio.stdout, true)
+        lio.stdout:write("kept\n"):await()
+        lio.stdout:flush():await()
+        os.exit(4, true)
+      end)]]
+    assert.same({ 4, "kept\n" }, { r.code, r.out })
+  end)
+
+  it("functions may not have been asked yet, and bytes not sent", function()
+    local r = child [[
+      local net = require "lwt.net"
+      lwt.run(function()
+        local made = lio.make { read = function() return lwt.wait() end, write = function() end }
+        made:read(1)
+        made:write(("x"):rep(100000))
+        local a, b = net.socketpair()
+        local ch = cio.of_port(a, 3)
+        ch:write("last words")
+        ch:read_line()
+        local kept = cio.of_port(b, 3)
+        kept:write(("y"):rep(1 << 20))
+        io.write "so far"
+        os.exit(5, true)
+      end)]]
+    assert.same({ 5, "so far" }, { r.code, r.out })
+  end)
 end)

@@ -103,6 +103,40 @@ describe("a server without descriptors", function()
     p:close()
   end)
 
+  it("has several listeners wait side by side, of which some go", function()
+    local p, last = server([[
+      lwt.run(function()
+        local l, c = {}, {}
+        for i = 1, 4 do l[i] = await(net.tcp_listen "127.0.0.1:0") end
+        for i = 1, 4 do c[i] = await(net.tcp_connect(l[i]:address())) end
+        local files = {}
+        while true do
+          local f = io.open("/dev/null")
+          if not f then break end
+          files[#files + 1] = f
+        end
+        local accepted = {}
+        for i = 1, 4 do accepted[i] = l[i]:accept() end
+        local second = l[1]:accept() -- that one waits for a descriptor already
+        await(lwt.sleep(0.05))
+        for i = 1, 4 do assert(accepted[i]:is_pending()) end
+        accepted[2]:cancel()
+        l[3]:close()
+        assert(not pcall(await, accepted[3]))
+        for _, f in ipairs(files) do f:close() end
+        await(accepted[4]):close()
+        await(accepted[1]):close()
+        local late = await(net.tcp_connect(l[1]:address()))
+        await(second):close()
+        await(l[2]:accept()):close()
+        late:close()
+        tell("all served")
+      end)
+    ]], "ulimit -n 40;")
+    assert.equal("all served", last)
+    p:close()
+  end)
+
   it("gets errors, and not more, where it opens itself", function()
     local p, first = server([[
       local all = {}

@@ -109,4 +109,16 @@ describe("a terminal of another descriptor than the standard ones", function()
       end)
     end)
   end
+
+  it("goes from one mode to another, and has neither mode nor size when it is closed", function()
+    lwt.run(function()
+      local master, slave = pty.open(80, 24)
+      local tty, other = net.tty(slave), net.of_fd(master)
+      for _, mode in ipairs { "raw", "raw", "io", "normal", "normal", "raw" } do tty:mode(mode) end
+      tty:close():await()
+      assert.has_error(function() tty:mode "raw" end, "attempt to use a closed tty")
+      assert.has_error(function() tty:size() end, "attempt to use a closed tty")
+      other:close():await()
+    end)
+  end)
 end)

@@ -122,6 +122,32 @@ describe("udp", function()
     for i = 1, 100 do assert.equal(tostring(i), (await(b:recv()))) end
   end))
 
+  it("holds a bounded number of bytes for nobody", task(function()
+    local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
+    local _ <close> = a
+    b:recv():cancel()
+    for i = 1, 12 do
+      await(a:send(tostring(i):rep(20000), b:getsockname()))
+      await(lwt.sleep(0.005))
+    end
+    for i = 1, 12 do assert.equal(tostring(i):rep(20000), (await(b:recv()))) end
+  end))
+
+  it("has flags that are set without a value, with one, and taken back", task(function()
+    local a <close> = net.udp("127.0.0.1:0")
+    for _, name in ipairs { "broadcast", "multicast_loop" } do
+      a[name](a)
+      a[name](a, nil)
+      a[name](a, true)
+      a[name](a, false)
+    end
+    if ipv6 then
+      local six <close> = net.udp("[::1]:0", { ipv6only = true })
+      assert.matches("^%[::1%]:%d+$", six:getsockname())
+    end
+    assert.has_error(function() net.udp "*:domain" end, nil)
+  end))
+
   it("can be connected", task(function()
     local a, b <close> = net.udp(), net.udp("127.0.0.1:0")
     local _ <close> = a
@@ -238,6 +264,14 @@ describe("lwt.net.unix_datagram", function()
     for i = 1, 3 do await(sender:send("held " .. i)) end
     await(lwt.sleep(0.01))
     for i = 1, 3 do assert.same({ "held " .. i, "unix:" .. dir .. "/me" }, { await(daemon:recv()) }) end
+  end))
+
+  it("refuses a name that is too long, its own and the other's", in_folder(function(dir)
+    local long = dir .. "/" .. ("x"):rep(200)
+    for _, options in ipairs { { path = long }, { peer = long }, { path = dir .. "/s", peer = long } } do
+      local ok, err = pcall(net.unix_datagram, options)
+      assert.same({ false, "ENAMETOOLONG" }, { ok, err.code })
+    end
   end))
 
   it("raises what the system says, and the arguments' mistakes", in_folder(function(dir)

@@ -1,6 +1,7 @@
 -- A process that was started with little: without standard descriptors, without an environment, with SIGCHLD
 -- ignored, with a threadpool of no or too many threads. Each case is a program of its own.
 local shell = require "spec.support.shell"
+local skip = require "spec.support.skip"
 
 describe("in a process that was started", function()
   local dir
@@ -41,6 +42,17 @@ describe("in a process that was started", function()
     end
   end)
 
+  it("and has closed its own standard descriptors, programs are started, or it is told why not", function()
+    for _, numbers in ipairs { "0, 1", "0, 1, 2", "2" } do
+      assert.equal("3 ENOENT", told("LUA", ([[
+        local process = require "lwt.process"
+        for _, fd in ipairs { %s } do require "lwt.uv".process.close(fd) end
+        out:write(await(process.exec { "sh", "-c", "exit 3" }).code, " ")
+        out:write(select(2, pcall(await, process.exec { "/no/program" })).code)
+      ]]):format(numbers)))
+    end
+  end)
+
   it("without an environment, programs are found", function()
     local text = [[
       local process = require "lwt.process"
@@ -54,6 +66,15 @@ describe("in a process that was started", function()
   it("with SIGCHLD ignored, ends are known", function()
     assert.equal("3", told([[sh -c "trap '' CHLD; LUA"]], [[
       out:write(await(require "lwt.process".exec { "sh", "-c", "exit 3" }).code)
+    ]]))
+  end)
+
+  it("on one processor, threads do not look for work where they would be in the way", function()
+    skip.needs "taskset"
+    assert.equal("55", told("taskset -c 0 LUA", [[
+      local preemptive, sum = require "lwt.preemptive", 0
+      for i = 1, 10 do sum = sum + await(preemptive.detach(function(n) return n end, i)) end
+      out:write(sum)
     ]]))
   end)
 

@@ -142,6 +142,22 @@ describe("Ctrl-C during lwt.run", function()
     assert.equal("true\n", r.out, r.err)
   end)
 
+  it("may be another signal, up to four, and tells which one came last", function()
+    local r = lua [[
+      local interrupt = require "lwt.uv".interrupt
+      print((pcall(interrupt.watch, "INT", "TERM", "HUP", "USR1", "USR2")), (pcall(interrupt.watch, "NONE")))
+      interrupt.watch("INT", "USR1")
+      print(interrupt.last())
+      print(pcall(lwt.run, function()
+        print((pcall(interrupt.watch, "INT")))
+        kill "USR1"
+        lwt.await(lwt.sleep(30))
+      end))
+      print(interrupt.last())
+    ]]
+    assert.equal("false\tfalse\nnil\nfalse\nfalse\tinterrupted\nUSR1\n", r.out, r.err)
+  end)
+
   it("ends well when the state is closed in the middle of it", function()
     local r = lua [[lwt.run(function() os.exit(7, true) end)]]
     assert.equal(7, r.code, r.err)

@@ -204,6 +204,21 @@ describe("jobs", function()
     assert.same({ 2, 1, 2 }, { workers, results, releases })
   end))
 
+  it("have a thread where the pool has but one, and enough where it has a hundred", function()
+    for _, size in ipairs { 1, 100 } do
+      local result = script(([[
+        local lwt = require "lwt"
+        require "lwt.job".set_pool_size(%d)
+        local c = package.loadlib(%q, "luaopen_spec_threads")()
+        local all = {}
+        for i = 1, 90 do all[i] = c.job(i, "", 0.001) end
+        local sum = 0
+        for _, n in ipairs(lwt.run(lwt.all(all))) do sum = sum + n end
+        print(sum)]]):format(size, dir .. "/spec_threads.so"))
+      assert.same({ 0, "8190\n" }, { result.code, result.out }, result.err)
+    end
+  end)
+
   it("keep the loop going until they are done", function()
     assert.equal(2, (lwt.run(c.job(1, "", 0.01))))
   end)

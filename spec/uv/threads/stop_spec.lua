@@ -97,6 +97,20 @@ describe("a Lua state that closes", function()
       end]] .. TAIL)
   end)
 
+  it("stops the one that runs among others that have nothing to do", function()
+    closes_within(20, HEAD .. [[
+      preemptive.set_bounds(3, 3)
+      start(function() while true do end end)]] .. TAIL)
+  end)
+
+  it("throws away calls that wait for room in the queue", function()
+    closes_within(20, HEAD .. [[
+      preemptive.set_bounds(0, 1)
+      preemptive.set_max_queued(1)
+      start(function() while true do end end)
+      for i = 1, 9 do preemptive.detach(function() return i end) end]] .. TAIL)
+  end)
+
   it("throws away calls that have not started, and results nobody waits for", function()
     closes_within(20, HEAD .. [[
       for i = 1, 1000 do preemptive.detach(function() return { i } end) end]] .. TAIL)

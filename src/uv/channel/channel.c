@@ -290,7 +290,7 @@ void lwt_uv_channel_on_read(port *p, void *data, ssize_t status) {
   if (status > 0) {
     ch->in.tail += (size_t)status;
     ch->in.full = ch->in.tail == ch->in.cap;
-  } else if (status == UV_EOF || status == 0) {
+  } else if (status == UV_EOF) {
     ch->in.eof = 1;
   } else {
     ch->in.error = (int)status;
@@ -358,7 +358,7 @@ view *lwt_uv_channel_check(lwt_uv *ctx, lua_State *L, int side, int *closed) {
 static int queued_first(const channel *ch, const op *o) {
   if (o->kind == OP_WRITE)
     return ch->out.len - ch->out.off + o->n > ch->out.size || ch->out.error != 0;
-  return o->kind == OP_ATOMIC || o->kind == OP_CLOSE;
+  return o->kind == OP_ATOMIC;
 }
 
 /* Has it been closed for operations of this kind, by a finalizer? */
@@ -420,7 +420,7 @@ static int run(lua_State *L, view *v, op *now, int keep) {
   }
   if (n == AGAIN) queue(L, v, now, keep, is_free && first, later);
   if (ch->out.len > ch->out.off && !lwt_uv_channel_will_flush(ch) && !ch->out.pending &&
-      ch->out.error == 0 && ch->first != NULL)
+      ch->out.error == 0)
     lwt_uv_channel_flush_soon(L, ch, 1);
   return n;
 }

@@ -24,7 +24,7 @@ static void release_memory(channel *ch) {
   if (ch->next != NULL) ch->next->prev = ch->prev;
   if (ch->prev != NULL)
     ch->prev->next = ch->next;
-  else if (st->channels == ch)
+  else
     st->channels = ch->next;
   free_buffers(ch);
   free(ch->what);
@@ -98,8 +98,8 @@ static void ended(lua_State *L, void *data) {
   if (ch->close_op != NULL) {
     op *o = ch->close_op;
     int n = lwt_uv_channel_attempt(L, o);
-    if (n != AGAIN) ch->close_op = NULL;
-    if (n != AGAIN && n != GONE) lwt_uv_channel_settle(L, ch, o, n);
+    ch->close_op = NULL;
+    if (n != GONE) lwt_uv_channel_settle(L, ch, o, n);
   }
   lwt_uv_channel_unanchor(L, ch);
 }
@@ -270,7 +270,7 @@ void lwt_uv_channel_abort(lua_State *L, channel *ch) {
 static void charge(lua_State *L, channel *ch) {
   size_t kilobytes = (ch->in.cap + ch->out.cap + ch->out.fly_cap) / 1024;
   if (kilobytes > 0 && ch->port_gone && lua_gc(L, LUA_GCISRUNNING))
-    lua_gc(L, LUA_GCSTEP, kilobytes < 1 << 20 ? (int)kilobytes : 1 << 20);
+    lua_gc(L, LUA_GCSTEP, (int)kilobytes);
 }
 
 /* The promise of close, once there is one. */

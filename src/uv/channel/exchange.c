@@ -8,7 +8,7 @@
 #include "channel.h"
 
 static int is_quiet(const channel *ch) {
-  return !ch->closed && !ch->port_gone && !ch->out.pending && !ch->out.closing;
+  return !ch->closed && !ch->out.pending && !ch->out.closing;
 }
 
 static void exchange_owners(lua_State *L) {

@@ -101,7 +101,7 @@ int lwt_uv_channel_refill(channel *ch, size_t want) {
   in->full = n > 0 && (size_t)n == room_of(in);
   if (n > 0)
     in->tail += (size_t)n;
-  else if (n == 0 || n == UV_EOF)
+  else if (n == UV_EOF)
     in->eof = 1;
   else
     in->error = (int)n;

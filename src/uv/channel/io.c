@@ -309,7 +309,7 @@ static int l_at_exit(lua_State *L) {
   channel_state *st = channel_state_of(lwt_uv_context(L));
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  if (st->at_exit != LUA_NOREF) luaL_unref(L, LUA_REGISTRYINDEX, st->at_exit);
+  luaL_unref(L, LUA_REGISTRYINDEX, st->at_exit); /* none at first: nothing */
   st->at_exit = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }

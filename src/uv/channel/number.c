@@ -55,7 +55,7 @@ void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t
     break;
   }
   default:
-    if (0 < n && n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
+    if (n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
       x |= ~(uint64_t)0 << (8 * n);
     lua_pushinteger(L, (lua_Integer)x);
   }
@@ -207,7 +207,7 @@ int lwt_uv_channel_unpack_need(unpack_scan *s, const char *fmt, const char *data
     char kind;
     size_t size, padding, end;
     const char *at = fmt + s->fmt;
-    if (padded_option(s, &at, &kind, &size, &padding) < 0) return -1;
+    padded_option(s, &at, &kind, &size, &padding); /* is_format has found nothing wrong */
     end = s->at + padding;
     if (kind == 's' || kind == 'z') {
       int r = string_end(s, kind, size, end, data, n, need);

@@ -93,8 +93,7 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   }
   /* A fifo to which no program has written yet reads as if it were at its end. (At a
   ** terminal that is Ctrl-D.) */
-  if (n == 0 && len > 0 && f->how == ON_POLL && !f->socket && !isatty(f->fd) &&
-      !is_ready(f, POLLIN))
+  if (n == 0 && f->how == ON_POLL && !f->socket && !isatty(f->fd) && !is_ready(f, POLLIN))
     return UV_EAGAIN;
   if (n == 0 && len > 0 && f->broken != 0) return f->broken;
   return n > 0 ? n : UV_EOF;
@@ -169,8 +168,9 @@ static void on_poll(uv_poll_t *h, int status, int events) {
       cb(&f->p, f->read_data, n);
     }
   }
-  /* The callback may have closed, cancelled, or written something else. */
-  if (wcb != NULL && (events & UV_WRITABLE) && !f->closing && f->write_cb != NULL) {
+  /* The callback may have closed (then nobody reads or writes any more), cancelled, or written
+  ** something else. */
+  if (wcb != NULL && (events & UV_WRITABLE) && f->write_cb != NULL) {
     ssize_t n = try_write(f, f->bufs, f->nbufs);
     if (n == UV_EAGAIN && status < 0) n = status;
     if (n != UV_EAGAIN) {
@@ -181,7 +181,7 @@ static void on_poll(uv_poll_t *h, int status, int events) {
       return;
     }
   }
-  if (!f->closing) set_events(f);
+  set_events(f);
 }
 
 /* ---- The port --------------------------------------------------------------- */
@@ -223,15 +223,15 @@ static ssize_t fd_read(port *p, char *buf, size_t len, port_cb cb, void *data) {
   } else if (f->reader.busy) {
     n = 0; /* one that was cancelled is still under way: its bytes are the next */
   } else {
-    if (f->own_buf == NULL || f->own_cap < len) {
-      size_t cap = len < CHANNEL_BUFFER ? len : CHANNEL_BUFFER;
-      char *own = cap > f->own_cap ? realloc(f->own_buf, cap) : f->own_buf;
+    size_t cap = len < CHANNEL_BUFFER ? len : CHANNEL_BUFFER;
+    if (cap > f->own_cap) {
+      char *own = realloc(f->own_buf, cap);
       if (own == NULL) {
         f->read_cb = NULL;
         return UV_ENOMEM;
       }
       f->own_buf = own;
-      if (cap > f->own_cap) f->own_cap = cap;
+      f->own_cap = cap;
     }
     n = lwt_uv_fd_start_read(f);
   }
@@ -247,7 +247,7 @@ static void fd_read_cancel(port *p) {
   f->read_cb = NULL;
   if (f->how == ON_POLL)
     set_events(f);
-  else if (f->reader.busy)
+  else
     lwt_uv_fd_take_back(&f->reader);
 }
 
@@ -259,8 +259,6 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
     n = try_write(f, bufs, nbufs);
     if (n != UV_EAGAIN) return n;
   }
-  if (f->writer.busy) return UV_EBUSY;
-  if (nbufs > 2) nbufs = 2;
   memcpy(f->bufs, bufs, nbufs * sizeof *bufs);
   f->nbufs = nbufs;
   f->write_cb = cb;
@@ -269,7 +267,8 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
     n = set_events(f);
   } else {
     f->base = lseek(f->fd, 0, SEEK_CUR);
-    n = lwt_uv_fd_start_write(f);
+    /* After one that was taken back, and is still to be called back, it begins then. */
+    n = f->writer.busy ? 0 : lwt_uv_fd_start_write(f);
   }
   if (n < 0) {
     f->write_cb = NULL;
@@ -285,15 +284,17 @@ static ssize_t fd_write_cancel(port *p) {
     set_events(f);
     return 0;
   }
-  lwt_uv_fd_wait(f, &f->writer); /* the memory is the caller's */
-  return f->writer.swallow && f->writer.result > 0 ? f->writer.result : 0;
+  if (f->writer.swallow) return 0; /* it was still to begin */
+  lwt_uv_fd_wait(f, &f->writer);   /* the memory is the caller's */
+  f->writer.swallow = 1;
+  return f->writer.result > 0 ? f->writer.result : 0;
 }
 
 static void fd_close(port *p, int directions, port_cb cb, void *data) {
   port_fd *f = (port_fd *)p;
   if (directions == CAN_WRITE) { /* reading goes on; only a socket can say so */
     int r = f->socket && shutdown(f->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 0;
-    if (cb != NULL) cb(p, data, r);
+    cb(p, data, r);
     return;
   }
   f->closing = 1;
@@ -314,7 +315,8 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
 static int64_t fd_seek(port *p, int64_t offset, int from) {
   port_fd *f = (port_fd *)p;
   off_t r;
-  if (f->writer.busy && offset == 0 && from == SEEK_CUR) return f->base;
+  if (f->writer.busy && !f->writer.swallow && offset == 0 && from == SEEK_CUR)
+    return f->base;
   if (f->reader.busy && !f->reader.swallow) { /* one that was cancelled */
     lwt_uv_fd_wait(f, &f->reader);
     if (f->reader.swallow) lwt_uv_fd_keep(f, f->reader.result);

@@ -15,7 +15,7 @@ typedef struct fd_job {
   port_fd *f;
   int busy;    /* with the pool */
   int done;    /* set by the thread, under the mutex: lwt_uv_fd_wait waits for it */
-  int swallow; /* its result was taken before its callback came */
+  int swallow; /* its result was taken, or it was taken back, before its callback came */
   ssize_t result;
   int status;         /* what libuv said of it */
   lwt_uv_after later; /* the rest of its callback */

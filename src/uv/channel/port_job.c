@@ -57,9 +57,9 @@ int lwt_uv_fd_take_back(fd_job *j) {
   return uv_cancel((uv_req_t *)&j->work) == 0;
 }
 
-/* Take a job back, or wait until it is done (it works on a file: not long). */
+/* Take a job that is under way back, or wait until it is done (it works on a file: not long). */
 void lwt_uv_fd_wait(port_fd *f, fd_job *j) {
-  if (!j->busy || j->swallow || lwt_uv_fd_take_back(j)) return;
+  if (lwt_uv_fd_take_back(j)) return;
   uv_mutex_lock(&f->mutex);
   while (!j->done) uv_cond_wait(&f->cond, &f->mutex);
   uv_mutex_unlock(&f->mutex);
@@ -92,7 +92,7 @@ static void after_read(lwt_uv_after *later) {
   j->busy = 0;
   if (j->swallow) status = UV_ECANCELED;
   if (status != UV_ECANCELED) lwt_uv_fd_keep(f, j->result);
-  if (f->read_cb != NULL && !f->closing) {
+  if (f->read_cb != NULL) { /* (not when it is being closed) */
     port_cb cb = f->read_cb;
     /* It may have been kept by whoever waited for it, to know the position. */
     ssize_t n = lwt_uv_fd_take_kept(f, f->buf, f->len);
@@ -131,15 +131,19 @@ static void after_write(lwt_uv_after *later) {
   fd_job *j = job_of(later);
   port_fd *f = j->f;
   port_cb cb = f->write_cb;
+  ssize_t n = j->result;
   j->busy = 0;
-  f->write_cb = NULL;
-  if (cb != NULL && !f->closing) {
-    f->ctx->working--;
-    f->ctx->unclosed--;
-    cb(&f->p, f->write_data, j->result);
+  if (cb == NULL) {
+    lwt_uv_fd_job_over(f);
     return;
   }
-  lwt_uv_fd_job_over(f);
+  if (j->swallow) /* taken back, and there is another one meanwhile */
+    n = start_job(f, j, do_write, after_write);
+  f->ctx->working--;
+  f->ctx->unclosed--;
+  if (j->busy) return;
+  f->write_cb = NULL;
+  cb(&f->p, f->write_data, n);
 }
 
 static void do_close(uv_work_t *w) {

@@ -73,8 +73,7 @@ static void unpoke(port_lua *f) {
 static ssize_t ask(port_lua *f, int what, port_cb cb, void *data) {
   lua_op *o = &f->op[what];
   o->cb = cb;
-  o->data = data;
-  if (data != NULL) f->ch = data;
+  o->data = f->ch = data;
   if (o->state == REST) o->state = ASKED;
   poke(f); /* RUNNING: an earlier one is still under way; its answer will do */
   return UV_EAGAIN;
@@ -119,9 +118,8 @@ static void l_port_read_cancel(port *p) {
 static ssize_t l_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb cb,
                             void *data) {
   port_lua *f = (port_lua *)p;
-  if (f->op[WRITE].state != REST) return UV_EBUSY;
-  f->nbufs = nbufs < 2 ? nbufs : 2;
-  memcpy(f->copy, bufs, f->nbufs * sizeof *bufs);
+  f->nbufs = nbufs;
+  memcpy(f->copy, bufs, nbufs * sizeof *bufs);
   return ask(f, WRITE, cb, data);
 }
 
@@ -329,7 +327,7 @@ static ssize_t write_answer(lua_State *L, port_lua *f) {
     n = (lua_Integer)total;
   else if (!is_integer || n < 0 || (size_t)n > total)
     return wrong(L, WRITE, "gave a wrong count");
-  if (n == 0 && total > 0) return nothing(L, f, WRITE);
+  if (n == 0) return nothing(L, f, WRITE);
   f->in_vain[WRITE] = 0;
   return (ssize_t)n;
 }

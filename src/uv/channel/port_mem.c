@@ -63,9 +63,7 @@ static void mem_close(port *p, int directions, port_cb cb, void *data) {
 
 static int64_t mem_seek(port *p, int64_t offset, int from) {
   port_mem *m = (port_mem *)p;
-  int64_t at = offset + (from == SEEK_SET   ? 0
-                         : from == SEEK_CUR ? (int64_t)m->at
-                                            : (int64_t)m->size);
+  int64_t at = offset + (from == SEEK_SET ? 0 : (int64_t)m->at);
   if (at < 0 || at > (int64_t)m->size) return UV_EINVAL;
   m->at = (size_t)at;
   return at;

@@ -19,14 +19,11 @@ static void push_pending(lua_State *L, lwt_uv *ctx) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, channel_state_of(ctx)->pending);
 }
 
-/* Keep the first view (at `idx`, or that of the temporary one there) alive. The slot in
-** the registry is there from the beginning, so that nothing is allocated. */
+/* Keep the first view, at `idx`, alive. (Where a temporary one is there, its atomic does so
+** already.) The slot in the registry is there from the beginning, so that nothing is allocated. */
 void lwt_uv_channel_anchor(lua_State *L, channel *ch, int idx) {
   if (ch->anchored) return;
-  if (((view *)lua_touserdata(L, idx))->lock != NULL)
-    lua_getiuservalue(L, idx, 1);
-  else
-    lua_pushvalue(L, idx);
+  lua_pushvalue(L, idx);
   lua_rawseti(L, LUA_REGISTRYINDEX, ch->ref);
   ch->anchored = 1;
 }
@@ -348,7 +345,7 @@ void lwt_uv_channel_release(lua_State *L, view *inner) {
   outer = lock->view;
   for (int side = READING; side <= WRITING; side++) {
     op_queue *q = &inner->q[side];
-    if (q->first == NULL || q->last == NULL) continue;
+    if (q->first == NULL) continue;
     for (op *o = q->first; o != NULL; o = o->next[side]) o->view = outer;
     q->last->next[side] = lock->next[side];
     q->first->prev[side] = lock;

@@ -26,7 +26,7 @@ ssize_t lwt_uv_tap_take(lwt_uv *ctx, const uv_buf_t *bufs, unsigned nbufs) {
     memcpy(tap->buf + tap->len, bufs[i].base, bufs[i].len);
     tap->len += bufs[i].len;
   }
-  if (n > 0) ctx->lwt->idle_start(ctx->lwt, &tap->idle);
+  ctx->lwt->idle_start(ctx->lwt, &tap->idle);
   return (ssize_t)n;
 }
 

@@ -26,7 +26,8 @@ static int submit(file_req *fq) {
       if (n < f->left_len) {
         if ((fq->buf = malloc(n)) == NULL) return UV_ENOMEM;
         fq->cap = n;
-        fq->len = lwt_uv_file_take_left(f, fq->buf, n);
+        fq->len = n;
+        lwt_uv_file_take_left(f, fq->buf, n);
       } else {
         memmove(f->left, f->left + f->left_ofs, n);
         fq->buf = f->left;
@@ -92,7 +93,7 @@ void lwt_uv_file_release_req(lwt_uv_req *r) {
   if (fq->ordered) leave_queue(fq);
   /* Bytes read at the position that were not delivered are the next read's. */
   if (fq->ordered && !r->taken && fq->len > 0) {
-    lwt_uv_file_keep_left(f, fq->buf, 0, fq->len, fq->cap);
+    lwt_uv_file_keep_left(f, fq->buf, fq->len, fq->cap);
     fq->buf = NULL;
   }
   if (fq->locked && !r->taken) flock(f->fd, LOCK_UN);
@@ -279,14 +280,10 @@ static int l_open(lua_State *L) {
 }
 
 /* Push a file userdata that owns the descriptor from now on (whatever uv_guess_handle
-** says of it: reads and writes run on the threadpool). `path` is for errors, NULL: none.
+** says of it: reads and writes run on the threadpool).
 ** May raise (memory): the descriptor is the caller's then. */
-static void file_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd, const char *path) {
+static void file_of_fd(lwt_uv *ctx, lua_State *L, uv_file fd) {
   file_box *box = push_file(ctx, L);
-  if (path != NULL) {
-    lua_pushstring(L, path);
-    lua_setiuservalue(L, -2, U_PATH);
-  }
   struct stat st;
   box->f->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
   box->f->fd = fd;
@@ -307,7 +304,7 @@ static int l_of_fd(lua_State *L) {
   luaL_argcheck(L, fd >= 0 && fd <= INT_MAX, 1, "descriptor out of range");
   if (fcntl((int)fd, F_GETFD) < 0)
     return lwt_uv_raise(ctx, L, -errno, "of_fd", NULL, NULL);
-  file_of_fd(ctx, L, (int)fd, NULL);
+  file_of_fd(ctx, L, (int)fd);
   return 1;
 }
 

@@ -132,11 +132,11 @@ extern const luaL_Reg lwt_uv_file_data_methods[], lwt_uv_file_about_methods[];
 
 /* Try to read without waiting. The count, 0 at the end, UV_EAGAIN: ask the pool. */
 ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len);
-/* Take up to `len` bytes of what a cancelled read left. */
-size_t lwt_uv_file_take_left(file *f, char *buf, size_t len);
-/* Keep a malloc'd buffer's bytes from `ofs` on as what the next read gets (after what is
-** there already). The buffer is taken over. */
-void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap);
+/* Take `len` bytes of what a cancelled read left, which is more. */
+void lwt_uv_file_take_left(file *f, char *buf, size_t len);
+/* Keep the bytes of a malloc'd buffer, one at least, as what the next read gets (before what is
+** there already, of which they were taken). The buffer is taken over. */
+void lwt_uv_file_keep_left(file *f, char *buf, size_t len, size_t cap);
 /* Move the system's position back to ours, before a write. */
 void lwt_uv_file_rewind_left(file *f);
 int64_t lwt_uv_file_seek(file *f, int64_t offset, int from);

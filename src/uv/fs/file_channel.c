@@ -323,7 +323,9 @@ static int l_unlink(lua_State *L) {
 /*---
 Delete a file, or a folder with all that is in it. Symbolic links are deleted and not
 followed. What cannot be deleted is told (the first of it), the rest is deleted all the
-same.
+same. What others delete meanwhile is no failure; a folder into which they put something
+stays (`ENOTEMPTY`). A call that was cancelled before, and that the system is still busy
+with, is over by then: what it makes is deleted, too.
 
 @param path string
 @return lwt.Promise<nil>

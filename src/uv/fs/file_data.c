@@ -127,7 +127,7 @@ static int read_inline(lwt_uv *ctx, lua_State *L, file *f, size_t want) {
         return 0;
       }
       memcpy(rest, scratch, len);
-      lwt_uv_file_keep_left(f, rest, 0, len, len);
+      lwt_uv_file_keep_left(f, rest, len, len);
       return 0;
     }
     if (n == 0) break;

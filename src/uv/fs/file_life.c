@@ -42,23 +42,13 @@ ssize_t lwt_uv_file_read_now(file *f, char *buf, size_t len) {
   return UV_EAGAIN;
 }
 
-size_t lwt_uv_file_take_left(file *f, char *buf, size_t len) {
-  size_t n = f->left_len < len ? f->left_len : len;
-  memcpy(buf, f->left + f->left_ofs, n);
-  f->left_ofs += n;
-  f->left_len -= n;
-  if (f->left_len == 0) {
-    free(f->left);
-    f->left = NULL;
-  }
-  return n;
+void lwt_uv_file_take_left(file *f, char *buf, size_t len) {
+  memcpy(buf, f->left + f->left_ofs, len);
+  f->left_ofs += len;
+  f->left_len -= len;
 }
 
-void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t cap) {
-  if (len == 0) {
-    free(buf);
-    return;
-  }
+void lwt_uv_file_keep_left(file *f, char *buf, size_t len, size_t cap) {
   if (f->left_len > 0) { /* the read wanted less, and this is what it took of it */
     f->left_ofs -= len;
     f->left_len += len;
@@ -67,7 +57,7 @@ void lwt_uv_file_keep_left(file *f, char *buf, size_t ofs, size_t len, size_t ca
   }
   free(f->left); /* empty: every read takes it first */
   f->left = buf;
-  f->left_ofs = ofs;
+  f->left_ofs = 0;
   f->left_len = len;
   f->left_cap = cap;
 }

@@ -368,9 +368,11 @@ static int make_one(const char *path, size_t length, int mode) {
   return mkdir(copy, (mode_t)mode) == 0 ? 0 : -errno;
 }
 
-static int is_directory(const char *path) {
+/* Something has the name: 0 for a directory. (A link to nothing is in the way as well.) */
+static int already_there(const char *path) {
   struct stat st;
-  return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+  if (stat(path, &st) != 0) return errno == ENOENT ? UV_EEXIST : -errno;
+  return S_ISDIR(st.st_mode) ? 0 : UV_EEXIST;
 }
 
 static ssize_t run_mkdir(fs_req *q) {
@@ -389,7 +391,7 @@ static ssize_t run_mkdir(fs_req *q) {
   }
   status = make_one(p->path, p->length, p->i);
   if (status == -ENOENT && denied != 0) return denied;
-  return status == -EEXIST && is_directory(p->path) ? 0 : status;
+  return status == UV_EEXIST ? already_there(p->path) : status;
 }
 
 PATH_OP(mkdir, NULL);
@@ -498,7 +500,7 @@ static int l_rmdir(lua_State *L) {
 static int push_scandir(lua_State *L, lwt_uv_req *r) {
   path_req *p = (path_req *)r;
   uv_dirent_t entry;
-  lua_createtable(L, r->status > 0 && r->status < INT32_MAX ? (int)r->status : 0, 0);
+  lua_createtable(L, (int)r->status, 0); /* libuv counts them with an int */
   for (lua_Integer i = 1; uv_fs_scandir_next(&p->fs, &entry) != UV_EOF; i++) {
     lua_createtable(L, 0, 2);
     lua_pushstring(L, entry.name);

@@ -2,7 +2,8 @@
 **
 ** On the pool. A tree may be deeper than there are descriptors: one directory is open at a
 ** time, and the way up is "..", which has to be the directory that we came from. What could
-** not be removed does not stop the rest.
+** not be removed does not stop the rest. What others have removed meanwhile is gone, as it
+** should be; a directory that they remove while we are in it has no "..", so we begin again.
 */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +28,7 @@ typedef struct removal {
   int fd; /* the directory at the top of the levels; -1: none */
   level *top;
   int status; /* the first failure */
+  int lost;   /* where we were is gone, and what is left above it is not known */
 } removal;
 
 static void note(removal *r, int status) {
@@ -116,7 +118,7 @@ static void go_down(removal *r) {
   }
   int status = -errno; /* ENOTDIR: a file that must not be removed (EPERM) */
   if (fd >= 0) close(fd);
-  if (unlinkat(r->fd, name, AT_REMOVEDIR) != 0)
+  if (unlinkat(r->fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
     note(r, status == UV_ENOTDIR ? UV_EPERM : status);
   v->at += strlen(name) + 1;
 }
@@ -135,7 +137,8 @@ static void go_up(removal *r) {
   close(r->fd);
   r->fd = fd;
   if (status < 0) {
-    note(r, status);
+    r->lost = status == UV_ENOENT;
+    if (!r->lost) note(r, status);
     while (r->top != NULL) pop(r);
     return;
   }
@@ -144,21 +147,31 @@ static void go_up(removal *r) {
   v->at += strlen(name) + 1;
 }
 
+/* All that is in the directory `fd`. */
+static void empty(removal *r, int fd) {
+  r->lost = 0;
+  enter(r, fd);
+  while (r->top != NULL) {
+    if (r->top->at < r->top->len)
+      go_down(r);
+    else
+      go_up(r);
+  }
+  if (r->fd >= 0) close(r->fd);
+  r->fd = -1;
+}
+
 int lwt_uv_fs_remove_tree(const char *path) {
-  removal r = {-1, NULL, 0};
+  removal r = {-1, NULL, 0, 0};
   if (unlink(path) == 0) return 0;
   int status = -errno;
   if (status != UV_EISDIR && status != UV_EPERM) return status;
-  int fd = open_dir(AT_FDCWD, path);
-  if (fd < 0) return errno == ENOTDIR ? status : -errno;
-  enter(&r, fd);
-  while (r.top != NULL) {
-    if (r.top->at < r.top->len)
-      go_down(&r);
-    else
-      go_up(&r);
-  }
-  if (r.fd >= 0) close(r.fd);
-  if (rmdir(path) != 0) note(&r, -errno);
+  do {
+    int fd = open_dir(AT_FDCWD, path);
+    if (fd < 0 && errno == ENOENT) return r.status;
+    if (fd < 0) return errno == ENOTDIR ? status : -errno;
+    empty(&r, fd);
+  } while (r.lost);
+  if (rmdir(path) != 0 && errno != ENOENT) note(&r, -errno);
   return r.status;
 }

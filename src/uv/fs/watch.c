@@ -17,7 +17,6 @@ enum { U_WAITERS = 1 };
 struct lwt_uv_news {
   lwt_uv_news *next;
   const char *type; /* static */
-  int named;
   char name[];
 };
 
@@ -25,15 +24,13 @@ struct lwt_uv_news {
 
 static int is_kept(const lwt_uv_watch *w, const char *type, const char *name) {
   for (const lwt_uv_news *e = w->first; e != NULL; e = e->next)
-    if (e->type == type && e->named == (name != NULL) &&
-        (name == NULL || strcmp(e->name, name) == 0))
-      return 1;
+    if (e->type == type && strcmp(e->name, name) == 0) return 1;
   return 0;
 }
 
 void lwt_uv_watch_keep(lwt_uv_watch *w, const char *type, const char *name) {
   if (w->overflow || is_kept(w, type, name)) return;
-  size_t len = name == NULL ? 0 : strlen(name);
+  size_t len = strlen(name);
   lwt_uv_news *e = w->n < KEEP_MAX ? malloc(sizeof *e + len + 1) : NULL;
   if (e == NULL) {
     w->overflow = 1;
@@ -41,8 +38,7 @@ void lwt_uv_watch_keep(lwt_uv_watch *w, const char *type, const char *name) {
   }
   e->next = NULL;
   e->type = type;
-  e->named = name != NULL;
-  memcpy(e->name, name == NULL ? "" : name, len + 1);
+  memcpy(e->name, name, len + 1);
   if (w->last != NULL)
     w->last->next = e;
   else
@@ -82,7 +78,7 @@ static int push_news(lua_State *L, lwt_uv_watch *w) {
     unsigned long taken = w->taken;
     const lwt_uv_news *e = w->first;
     const char *type = e == NULL ? "overflow" : e->type; /* the news may go meanwhile */
-    lua_pushstring(L, e == NULL || !e->named ? NULL : e->name); /* nil: not told */
+    lua_pushstring(L, e == NULL ? NULL : e->name);
     lua_pushstring(L, type);
     lua_createtable(L, 0, 2);
     lua_insert(L, -3);
@@ -120,15 +116,10 @@ static void tell(lua_State *L, void *data) {
     lwt_uv_handle_push(L, &w->h);
     if (has_news(w)) {
       if (!push_news(L, w)) continue;
-      if (w->h.box == NULL || !take_waiter(L, w, top + 1)) break;
+      if (!take_waiter(L, w, top + 1)) break; /* a finalizer has cancelled or closed it */
       take_news(w);
       lua_insert(L, -2);
       ctx->lwt->fulfill(ctx->lwt, L, top + 2, 1);
-    } else if (w->status < 0) {
-      lwt_uv_push_error(ctx, L, w->status, "watch", NULL, NULL);
-      if (w->h.box == NULL || !take_waiter(L, w, top + 1)) break;
-      lua_insert(L, -2);
-      ctx->lwt->reject(ctx->lwt, L, top + 2);
     } else {
       if (w->over) lwt_uv_handle_close(L, w->h.box, 0);
       break;
@@ -140,11 +131,7 @@ static void tell(lua_State *L, void *data) {
 /* There was no memory for it: say so. */
 static void fail(lua_State *L, void *data) {
   lwt_uv_watch *w = data;
-  if (w->h.box == NULL || w->h.pending == 0) return;
-  lwt_uv_handle_push(L, &w->h);
-  int userdata = lua_gettop(L);
-  lwt_uv_waiters_fail(w->h.ctx, L, &w->waiters, userdata);
-  if (w->h.box != NULL) lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
+  lwt_uv_waiters_fail(L, &w->waiters, &w->h);
 }
 
 static void tell_again(lua_State *L, void *data) {
@@ -156,7 +143,7 @@ void lwt_uv_watch_tell(lwt_uv_watch *w) {
   const lwt_uv *ctx = w->h.ctx;
   if (lwt_uv_enter(w->h.ctx, tell, w) == 0 || lwt_uv_enter(w->h.ctx, fail, w) == 0)
     return;
-  if (w->h.box == NULL || w->h.pending == 0) return;
+  if (w->h.box == NULL) return;
   w->again.f = tell_again; /* not even that: try again at the next turn of the loop */
   w->again.data = w;
   ctx->lwt->idle_start(ctx->lwt, &w->again);
@@ -210,12 +197,7 @@ static int l_watcher(lua_State *L) {
 
 static void cancel_next(lua_State *L, void *data) {
   lwt_uv_watch *w = data;
-  if (w->h.box == NULL || w->h.pending == 0) return; /* it is being closed */
-  lwt_uv_handle_push(L, &w->h);
-  int userdata = lua_gettop(L);
-  lwt_uv_waiters_cancelled(w->h.ctx, L, &w->waiters, userdata);
-  lwt_uv_waiters_anchor(L, &w->waiters, &w->h, userdata);
-  lua_pop(L, 1);
+  lwt_uv_waiters_withdraw(L, &w->waiters, &w->h);
 }
 
 /* w:next(): a promise of the next event, of nil once it is closed. */
@@ -228,8 +210,6 @@ static int l_next(lua_State *L) {
     ctx->lwt->fulfilled(ctx->lwt, L, 1);
     return 1;
   }
-  if (w != NULL && w->status < 0)
-    return lwt_uv_reject(ctx, L, w->status, "watch", NULL, NULL);
   if (w != NULL && !w->over)
     return lwt_uv_waiters_wait(L, &w->waiters, &w->h, 1, 0, cancel_next);
   if (w != NULL) lwt_uv_handle_close(L, w->h.box, 1); /* over */
@@ -241,10 +221,15 @@ static int l_next(lua_State *L) {
 /* ---- Elsewhere than on Linux --------------------------------------------- */
 
 #ifndef __linux__
+/* Where the system does not tell a name, it is what is watched itself. After an error nothing more
+** is heard: something is missing, and that is the end. */
 static void on_event(uv_fs_event_t *fs, const char *name, int events, int status) {
   lwt_uv_watch *w = (lwt_uv_watch *)(lwt_uv_handle *)fs->data;
-  if (status < 0) w->status = status;
-  if (status >= 0 && (events & UV_RENAME)) lwt_uv_watch_keep(w, LWT_UV_RENAME, name);
+  if (name == NULL) name = w->name;
+  if (status < 0)
+    w->overflow = w->over = 1;
+  else if (events & UV_RENAME)
+    lwt_uv_watch_keep(w, LWT_UV_RENAME, name);
   if (status >= 0 && (events & UV_CHANGE)) lwt_uv_watch_keep(w, LWT_UV_CHANGE, name);
   lwt_uv_watch_tell(w);
 }
@@ -263,7 +248,7 @@ static const luaL_Reg methods[] = {{"next", l_next}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
 
 void lwt_uv_fs_open_watch(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_WATCH, "lwt.watch", methods);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -17,7 +17,7 @@ typedef struct lwt_uv_watch {
   lwt_uv_waiters waiters;
   lwt_uv_news *first, *last;
   unsigned long taken; /* counts those that were taken out */
-  int n, overflow, status;
+  int n, overflow;
   int over; /* what was watched has gone: the end, after what is kept */
   int recursive;
   lwt_uv_watched *watched;

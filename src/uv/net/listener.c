@@ -174,8 +174,7 @@ static void retry(net_state *net, int from_timer) {
 }
 
 static void on_retry(uv_timer_t *t) {
-  net_state *net = net_of((lwt_uv *)t->data);
-  if (net != NULL) retry(net, 1);
+  retry(net_of((lwt_uv *)t->data), 1);
 }
 
 void lwt_uv_listener_retry(lwt_uv *ctx) {
@@ -243,11 +242,7 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
 
 static void cancel_accept(lua_State *L, void *data) {
   listener *l = data;
-  if (l->h.box == NULL || l->acceptors.n == 0) return;
-  lwt_uv_handle_push(L, &l->h);
-  lwt_uv_waiters_cancelled(l->h.ctx, L, &l->acceptors, -1);
-  lwt_uv_waiters_anchor(L, &l->acceptors, &l->h, -1);
-  lua_pop(L, 1);
+  lwt_uv_waiters_withdraw(L, &l->acceptors, &l->h);
 }
 
 /* ---- Life ---------------------------------------------------------------- */
@@ -271,7 +266,7 @@ static void remove_path(const listener *l) {
 static void closing(lwt_uv_handle *h) {
   listener *l = (listener *)(void *)h;
   unstarve(l);
-  if (l->fd >= 0) close(l->fd);
+  close(l->fd);
   if (l->fresh >= 0) close(l->fresh);
   l->fd = l->fresh = -1;
   remove_path(l);
@@ -475,7 +470,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {{"tcp_listen", l_tcp_listen}, {NULL, NULL}};
 
 void lwt_uv_add_listener(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_LISTENER, "lwt.listener", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_LISTENER, "lwt.listener", methods);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -51,6 +51,7 @@ static int l_pipe_connect(lua_State *L) {
   if (too_long(&a))
     return lwt_uv_reject(ctx, L, UV_ENAMETOOLONG, "connect", "address", a.text);
   s = lwt_uv_stream_new(ctx, L, LWT_UV_PIPE);
+  s->socket = 1;
   status = lwt_uv_handle_opened(L, &s->h, &s->uv.pipe,
                                 uv_pipe_init(ctx->loop, &s->uv.pipe, 0));
   if (status < 0) return lwt_uv_reject(ctx, L, status, "connect", "address", a.text);

@@ -36,10 +36,10 @@ static void forget(lua_State *L, poller *p) {
 static void wake_all(lua_State *L, poller *p, lwt_uv_waiters *w, int self, int status) {
   lwt_uv *ctx = p->h.ctx;
   int n = w->n; /* a wait that begins in a callback is for the next event */
-  while (n-- > 0 && p->h.box != NULL && w->n > 0) {
+  while (n-- > 0) {
     if (status < 0) /* may raise, and run finalizers: before anything is taken */
       lwt_uv_push_error(ctx, L, status, "poll", NULL, NULL);
-    if (p->h.box == NULL || !lwt_uv_waiters_pop(ctx, L, w, self)) {
+    if (!lwt_uv_waiters_pop(ctx, L, w, self)) { /* none is left, or it is closed */
       lua_settop(L, self);
       return;
     }
@@ -76,7 +76,7 @@ static void update(lua_State *L, poller *p, int self) {
 
 typedef struct event {
   poller *p;
-  int status, events;
+  int events;
 } event;
 
 static void deliver(lua_State *L, void *data) {
@@ -85,41 +85,21 @@ static void deliver(lua_State *L, void *data) {
   int self;
   lwt_uv_handle_push(L, &p->h);
   self = lua_gettop(L);
-  if (e->status < 0 || (e->events & UV_READABLE))
-    wake_all(L, p, &p->readers, self, e->status);
-  if (e->status < 0 || (e->events & UV_WRITABLE))
-    wake_all(L, p, &p->writers, self, e->status);
-  if (p->h.box != NULL) update(L, p, self);
-}
-
-/* There was no memory for it: say so. */
-static void fail(lua_State *L, void *data) {
-  poller *p = data;
-  int self;
-  lwt_uv_handle_push(L, &p->h);
-  self = lua_gettop(L);
-  lwt_uv_waiters_fail(p->h.ctx, L, &p->readers, self);
-  lwt_uv_waiters_fail(p->h.ctx, L, &p->writers, self);
+  if (e->events & UV_READABLE) wake_all(L, p, &p->readers, self, 0);
+  if (e->events & UV_WRITABLE) wake_all(L, p, &p->writers, self, 0);
   if (p->h.box != NULL) update(L, p, self);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events) {
-  event e;
-  e.p = poll->data;
-  e.status = status;
-  e.events = events;
-  if (status ==
-      UV_EBADF) { /* libuv reports a pending error: the next operation tells which */
-    e.status = 0;
-    e.events = UV_READABLE | UV_WRITABLE;
-  }
-  if (lwt_uv_enter(e.p->h.ctx, deliver, &e) != 0 && e.status < 0)
-    lwt_uv_enter(e.p->h.ctx, fail, e.p);
+  event e = {.p = poll->data, .events = events};
+  /* An error that is pending (libuv calls all of them EBADF): the next operation tells which. */
+  if (status < 0) e.events = UV_READABLE | UV_WRITABLE;
+  lwt_uv_enter(e.p->h.ctx, deliver, &e);
 }
 
 static void cancel_wait(lua_State *L, void *data) {
   poller *p = data;
-  if (p->h.box == NULL || p->h.pending == 0) return;
+  if (p->h.box == NULL) return;
   lwt_uv_handle_push(L, &p->h);
   lwt_uv_waiters_cancelled(p->h.ctx, L, &p->readers, -1);
   lwt_uv_waiters_cancelled(p->h.ctx, L, &p->writers, -1);
@@ -236,7 +216,7 @@ static const luaL_Reg functions[] = {
 
 void lwt_uv_add_poll(lwt_uv *ctx, lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_POLL, "lwt.poll", none, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_POLL, "lwt.poll", none);
   /* Weak: a poller that waits is anchored, any other is closed. */
   lua_newtable(L);
   lua_createtable(L, 0, 1);

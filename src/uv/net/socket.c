@@ -69,7 +69,7 @@ static void on_ended(uv_shutdown_t *uv, int status) {
   port *p = e->p;
   lwt_uv_stream_of_port(p)->h.ctx->waiting--;
   /* A peer that is gone needs no end of input. */
-  if (e->cb != NULL) e->cb(p, e->data, status == UV_ENOTCONN ? 0 : status);
+  e->cb(p, e->data, status == UV_ENOTCONN ? 0 : status);
   free(e);
 }
 
@@ -347,7 +347,7 @@ static const luaL_Reg methods[] = {
 
 void lwt_uv_stream_type(lwt_uv *ctx, lua_State *L, lwt_uv_type type,
                         const char *type_name, const luaL_Reg *own) {
-  lwt_uv_new_handle_type(ctx, L, type, type_name, methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, type, type_name, methods);
   ctx->type[type].port = port_of;
   if (own == NULL) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[type].ref);

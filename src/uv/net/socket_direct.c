@@ -163,8 +163,11 @@ static void remember(lua_State *L, lwt_uv_stream *s, view *v) {
   lua_Debug ar;
   s->hint[0] = v;
   s->hint[1] = L;
-  if (lua_getstack(L, 0, &ar)) lwt_lua_frame(&ar, &s->hint[2]);
-  if (lua_getstack(L, 1, &ar)) lwt_lua_frame(&ar, &s->hint[4]);
+  lua_getstack(
+      L, 0, &ar); /* this function, and the one that called it: a task's first is ours */
+  lwt_lua_frame(&ar, &s->hint[2]);
+  lua_getstack(L, 1, &ar);
+  lwt_lua_frame(&ar, &s->hint[4]);
 }
 
 #ifdef __GNUC__
@@ -286,7 +289,7 @@ static int l_direct_view(lua_State *L) {
 static int l_direct_kind(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer kind = lwt_uv_check_integer(L, 1);
-  luaL_argcheck(L, kind >= LWT_UV_TCP && kind <= LWT_UV_TTY, 1, "unknown kind");
+  luaL_argcheck(L, (lua_Unsigned)kind <= LWT_UV_TTY, 1, "unknown kind");
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->type[kind].ref);
   lua_newtable(L);
   lua_pushvalue(L, -1);

@@ -133,14 +133,15 @@ static int has_no_buffer(const lwt_uv_stream *s) {
 
 /* libuv asks where to read to, and then calls `read`. Of a socket we read right here, for
 ** `recv` costs less than `read`; on_read is told that there was no buffer, and looks at
-** what came. */
+** what came. (libuv would also take a hang-up after a short read for the end, without another
+** read: of a pipe it is, of a socket that was reset it is not.) */
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   lwt_uv_stream *s = of_handle(uv);
   lwt_uv *ctx = s->h.ctx;
   uv_buf_t to;
   ssize_t n;
   (void)suggested;
-  if (s->rcb != NULL && s->direct.task == NULL) {
+  if (s->rcb != NULL) {
     if (s->room != NULL && s->rbuf == NULL) s->rbuf = s->room(s->rdata, &s->rlen);
     to.base = s->rbuf;
     to.len = s->rbuf != NULL ? s->rlen : 0;
@@ -164,7 +165,7 @@ static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   else if (n == 0)
     n = UV_EOF;
   else if (n < 0)
-    n = errno == EAGAIN || errno == EWOULDBLOCK ? 0 : uv_translate_sys_error(errno);
+    n = errno == EAGAIN ? 0 : uv_translate_sys_error(errno);
   ctx->got.buf = to;
   ctx->got.n = n;
   buf->base = NULL;
@@ -187,7 +188,7 @@ static void deliver(lua_State *L, void *data) {
     size_t n = (size_t)s->readers.want;
     if (n > s->held_n) n = s->held_n;
     lua_pushlstring(L, lwt_uv_stream_first(s), n); /* may raise */
-    if (s->readers.changes == changes && s->taken == taken && s->h.box != NULL) {
+    if (s->readers.changes == changes && s->taken == taken) {
       lwt_uv_waiters_take(L, &s->readers, self);
       lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
       lwt_uv_stream_take(s, n);
@@ -213,7 +214,7 @@ static void deliver_end(lua_State *L, void *data) {
       lua_pushnil(L);
     else
       lwt_uv_push_error(ctx, L, end, "read", NULL, NULL);
-    if (s->readers.changes == changes && s->h.box != NULL) {
+    if (s->readers.changes == changes) {
       lwt_uv_waiters_take(L, &s->readers, self);
       lwt_uv_waiters_anchor(L, &s->readers, &s->h, self);
       if (end == UV_EOF)
@@ -229,10 +230,7 @@ static void deliver_end(lua_State *L, void *data) {
 static void fail_readers(lua_State *L, void *data) {
   lwt_uv_stream *s = data;
   if (s->direct.task != NULL) lwt_uv_stream_fail_direct(L, s);
-  if (s->readers.n == 0) return;
-  lwt_uv_handle_push(L, &s->h);
-  lwt_uv_waiters_fail(s->h.ctx, L, &s->readers, -1);
-  if (s->h.box != NULL) lwt_uv_waiters_anchor(L, &s->readers, &s->h, -1);
+  lwt_uv_waiters_fail(L, &s->readers, &s->h);
 }
 
 static port_cb take_port_read(lwt_uv_stream *s) {
@@ -259,18 +257,6 @@ static inline void give(lwt_uv_stream *s) {
       s->held_n > 0 && s->h.box != NULL)
     lwt_uv_enter(ctx, fail_readers, s);
   if (s->held_n > 0 && s->h.box != NULL) lwt_uv_stream_keep(s);
-}
-
-/* libuv takes a hang-up after a short read for the end, without another read: after a
-** reset it is not. (After the peer's end it is, whatever came later: EPIPE.) */
-static ssize_t really_end(lwt_uv_stream *s) {
-  uv_os_fd_t fd;
-  int err = 0;
-  socklen_t len = sizeof(err);
-  if (uv_fileno(s->h.uv, &fd) < 0 ||
-      getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
-    return UV_EOF; /* a pipe is no socket */
-  return err == 0 || err == EPIPE ? UV_EOF : uv_translate_sys_error(err);
 }
 
 /* The end has come: tell the reads that wait. */
@@ -301,7 +287,6 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
   scratch = buf->base != NULL && buf->base != s->rbuf;
   if (nread <= 0) {
     if (scratch) lwt_uv_scratch_give(s->h.ctx, buf->base);
-    if (nread == UV_EOF && buf->base == NULL) nread = really_end(s);
     if (nread < 0) ended(s, nread == UV_ENOBUFS ? UV_ENOMEM : nread);
     return;
   }
@@ -325,19 +310,19 @@ static void on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf) {
 /* Read the descriptor directly, where that is likely to give something. UV_EAGAIN:
 ** wait. */
 ssize_t lwt_uv_stream_read_now(lwt_uv_stream *s, char *buf, size_t len) {
-  uv_os_fd_t fd;
+  int fd = lwt_uv_stream_descriptor(&s->uv.stream);
   ssize_t n;
   if (!s->more) return UV_EAGAIN;
   if (s->turn != s->h.ctx->turn) {
     s->turn = s->h.ctx->turn;
     s->at_once = 0;
   }
-  if (s->at_once++ >= AT_ONCE || uv_fileno(s->h.uv, &fd) < 0) return UV_EAGAIN;
+  if (s->at_once++ >= AT_ONCE) return UV_EAGAIN;
   do n = s->socket ? recv(fd, buf, len, MSG_DONTWAIT) : read(fd, buf, len);
   while (n < 0 && errno == EINTR);
   s->more = n == (ssize_t)len;
   if (n > 0) return n;
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return UV_EAGAIN;
+  if (n < 0 && errno == EAGAIN) return UV_EAGAIN;
   return end_with(s, n == 0 ? UV_EOF : uv_translate_sys_error(errno));
 }
 
@@ -345,17 +330,13 @@ static int start_reading(lwt_uv_stream *s) {
   int status;
   if (s->reading) return 0;
   status = uv_read_start(&s->uv.stream, on_alloc, on_read);
-  if (status == 0 || status == UV_EALREADY) s->reading = 1;
-  return status == UV_EALREADY ? 0 : status;
+  s->reading = status == 0;
+  return status;
 }
 
 static void cancel_read(lua_State *L, void *data) {
   lwt_uv_stream *s = data;
-  if (s->h.box == NULL || s->readers.n == 0) return;
-  lwt_uv_handle_push(L, &s->h);
-  lwt_uv_waiters_cancelled(s->h.ctx, L, &s->readers, -1);
-  lwt_uv_waiters_anchor(L, &s->readers, &s->h, -1);
-  lua_pop(L, 1);
+  lwt_uv_waiters_withdraw(L, &s->readers, &s->h);
 }
 
 static int read_ended(lwt_uv_stream *s, lua_State *L) {

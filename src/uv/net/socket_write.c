@@ -79,7 +79,7 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
                   SEND_FLAGS);
     while (sent < 0 && errno == EINTR);
     if (sent >= 0) return sent;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return UV_EAGAIN;
+    if (errno == EAGAIN || errno == ENOBUFS) return UV_EAGAIN;
     sent = uv_translate_sys_error(errno);
   }
   if (sent < 0) lwt_uv_stream_note_failure(s, sent);
@@ -464,7 +464,6 @@ ssize_t lwt_uv_stream_port_write(port *p, const uv_buf_t *bufs, unsigned nbufs,
   if (s->h.box == NULL) return UV_EBADF;
   if (s->wcb != NULL) return UV_EBUSY;
   for (i = 0; i < nbufs; i++) total += bufs[i].len;
-  if (total == 0) return 0;
   if (s->first == NULL && !s->half_sent && s->chunks == 0) {
     status = lwt_uv_stream_try_write(s, bufs, nbufs);
     if (status != UV_EAGAIN) return status;

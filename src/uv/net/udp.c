@@ -52,11 +52,6 @@ typedef struct arrival {
   const struct sockaddr *from;
 } arrival;
 
-static void stop_receiving(udp *u) {
-  if (u->receiving) uv_udp_recv_stop(&u->udp);
-  u->receiving = 0;
-}
-
 static void on_alloc(uv_handle_t *uv, size_t suggested, uv_buf_t *buf) {
   udp *u = uv->data;
   char *scratch = lwt_uv_scratch_take(u->h.ctx); /* until on_recv */
@@ -125,9 +120,7 @@ static void deliver(lua_State *L, void *data) {
 /* There was no memory for it: say so, and keep the datagram for the next recv. */
 static void fail(lua_State *L, void *data) {
   udp *u = data;
-  lwt_uv_handle_push(L, &u->h);
-  lwt_uv_waiters_fail(u->h.ctx, L, &u->receivers, -1);
-  if (u->h.box != NULL) lwt_uv_waiters_anchor(L, &u->receivers, &u->h, -1);
+  lwt_uv_waiters_fail(L, &u->receivers, &u->h);
 }
 
 static void hold(udp *u, const arrival *a) {
@@ -145,7 +138,9 @@ static void hold(udp *u, const arrival *a) {
     u->first = d;
   u->last = d;
   u->held_bytes += d->n;
-  if (++u->held >= HELD || u->held_bytes >= HELD_BYTES) stop_receiving(u);
+  if (++u->held < HELD && u->held_bytes < HELD_BYTES) return;
+  uv_udp_recv_stop(&u->udp); /* until they are asked for */
+  u->receiving = 0;
 }
 
 static void drop_first(udp *u) {
@@ -181,11 +176,7 @@ static void on_recv(uv_udp_t *uv, ssize_t n, const uv_buf_t *buf,
 
 static void cancel_recv(lua_State *L, void *data) {
   udp *u = data;
-  if (u->h.box == NULL || u->receivers.n == 0) return;
-  lwt_uv_handle_push(L, &u->h);
-  lwt_uv_waiters_cancelled(u->h.ctx, L, &u->receivers, -1);
-  lwt_uv_waiters_anchor(L, &u->receivers, &u->h, -1);
-  lua_pop(L, 1);
+  lwt_uv_waiters_withdraw(L, &u->receivers, &u->h);
 }
 
 /* ---- Life ---------------------------------------------------------------- */
@@ -310,7 +301,7 @@ static const lwt_uv_req_class send_class = {.op = "send", .what_key = "address"}
 static void on_send(uv_udp_send_t *uv, int status) {
   send_req *s = uv->data;
   udp *u = uv->handle->data;
-  if (u->h.box != NULL) lwt_uv_handle_drop(lwt_uv_main(u->h.ctx), &u->h);
+  lwt_uv_handle_drop(lwt_uv_main(u->h.ctx), &u->h);
   lwt_uv_req_done_later(&s->r, status);
 }
 
@@ -537,7 +528,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {{"udp", l_udp}, {NULL, NULL}};
 
 void lwt_uv_add_udp(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_UDP, "lwt.udp", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_UDP, "lwt.udp", methods);
   lwt_uv_udp_add_options(ctx, L);
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);

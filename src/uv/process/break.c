@@ -160,7 +160,6 @@ static void on(void) {
 }
 
 static void off(void) {
-  if (breaker.ctx == NULL) return;
   for (size_t i = 0; i < NUMBERS; i++) {
     struct sigaction now;
     sigaction(numbers[i], NULL, &now);

@@ -127,11 +127,8 @@ static int tell(lwt_uv_child *p) {
 ** call gives the usage as well. It knows no pidfds before Linux 5.4: EINVAL.) */
 static int take_exactly(lwt_uv_child *p) {
   siginfo_t info = {.si_pid = 0};
-  long failed;
-  do
-    failed = syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG,
-                     &p->usage);
-  while (failed != 0 && errno == EINTR);
+  long failed = syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG,
+                        &p->usage);
   if (failed != 0) return -1;
   if (info.si_pid == 0) return 0;
   *(info.si_code == CLD_EXITED ? &p->code : &p->signal) = info.si_status;
@@ -140,9 +137,8 @@ static int take_exactly(lwt_uv_child *p) {
 
 static int take_by_number(lwt_uv_child *p) {
   int status;
-  pid_t pid;
-  do pid = wait4(p->pid, &status, WNOHANG, &p->usage);
-  while (pid < 0 && errno == EINTR);
+  /* (Neither waits, and so neither is interrupted.) */
+  pid_t pid = wait4(p->pid, &status, WNOHANG, &p->usage);
   if (pid <= 0) return pid < 0 ? -1 : 0;
   if (WIFSIGNALED(status))
     p->signal = WTERMSIG(status);
@@ -164,7 +160,6 @@ static void reap(lwt_uv_child *p) {
 static void on_pidfd(uv_poll_t *poll, int status, int events) {
   lwt_uv_child *p = (lwt_uv_child *)(lwt_uv_handle *)poll->data;
   (void)status, (void)events;
-  if (p->h.box == NULL) return;
   reap(p);
   if (!p->ended) return;
   uv_poll_stop(&p->uv.poll); /* callbacks may turn the loop */
@@ -220,7 +215,7 @@ static void on_sigchld(uv_signal_t *sig, int number) {
   lwt_uv *ctx = sig->data;
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   (void)number;
-  if (all != NULL && all->watched != NULL) lwt_uv_after_add(ctx, &all->later);
+  lwt_uv_after_add(ctx, &all->later);
 }
 
 static int watch_sigchld(lwt_uv *ctx, lwt_uv_children *all) {
@@ -331,7 +326,7 @@ static void leave_orphan(lwt_uv_child *p) {
 static lwt_uv_child *find_to_tell(const lwt_uv *ctx) {
   for (lwt_uv_handle *h = ctx->handles; h != NULL; h = h->next) {
     lwt_uv_child *p = (lwt_uv_child *)h;
-    if (h->class != &lwt_uv_child_class || h->box == NULL || p->pid == 0) continue;
+    if (h->class != &lwt_uv_child_class) continue;
     reap(p);
     if (p->ended) return p;
   }

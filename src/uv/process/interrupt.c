@@ -23,7 +23,7 @@ typedef struct interrupts {
   int count;                    /* signals that are wanted */
   int number[MAX_WATCHED];      /* their numbers */
   uv_signal_t *uv[MAX_WATCHED]; /* NULL: not made yet */
-  int depth;                    /* runs under way (a second one is about to be refused) */
+  int on;                       /* a run is under way */
   int last;                     /* the last one that came; 0: none */
   lwt_uv_after later;
   lwt_idle again;
@@ -37,8 +37,8 @@ static interrupts *interrupts_of(lwt_uv *ctx) {
 
 static void call(lua_State *L, void *data) {
   (void)data;
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &function_key) == LUA_TFUNCTION)
-    lua_call(L, 0, 0);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &function_key);
+  lua_call(L, 0, 0);
 }
 
 static void tell_again(lua_State *L, void *data) {
@@ -51,8 +51,7 @@ static void tell_again(lua_State *L, void *data) {
 static void tell(lwt_uv_after *later) {
   interrupts *in = (interrupts *)(void *)((char *)later - offsetof(interrupts, later));
   const lwt_api *lwt = in->ctx->lwt;
-  if (lwt_uv_enter(in->ctx, call, NULL) != 0 && in->depth > 0)
-    lwt->idle_start(lwt, &in->again);
+  if (lwt_uv_enter(in->ctx, call, NULL) != 0 && in->on) lwt->idle_start(lwt, &in->again);
 }
 
 static void on_signal(uv_signal_t *uv, int number) {
@@ -60,7 +59,6 @@ static void on_signal(uv_signal_t *uv, int number) {
   interrupts *in = interrupts_of(ctx);
   uv_signal_stop(uv); /* it is one-shot: the next one kills */
   lwt_uv_lent_guard();
-  if (in->depth == 0) return;
   in->last = number;
   lwt_uv_after_add(ctx, &in->later);
 }
@@ -111,17 +109,14 @@ static void stop_all(interrupts *in) {
   lwt_uv_lent_guard();
 }
 
-/* interrupt.start(f): the next of the signals calls f(), until stop(). */
+/* interrupt.start(f): the next of the signals calls f(), until stop(). (A stopped uv_signal_t
+** has no callback, also for what has come before.) */
 static int l_start(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   interrupts *in = interrupts_of(ctx);
   int status;
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lwt_uv_check_open(ctx, L);
-  if (in->depth > 0) {
-    in->depth++;
-    return 0;
-  }
   lua_settop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &function_key);
   in->last = 0;
@@ -130,13 +125,14 @@ static int l_start(lua_State *L) {
     stop_all(in);
     return lwt_uv_raise(ctx, L, status, "signal", NULL, NULL);
   }
-  in->depth = 1;
+  in->on = 1;
   return 0;
 }
 
 static int l_stop(lua_State *L) {
   interrupts *in = interrupts_of(lwt_uv_context(L));
-  if (in->depth > 0 && --in->depth == 0) stop_all(in);
+  in->on = 0;
+  stop_all(in);
   return 0;
 }
 
@@ -147,7 +143,7 @@ static int l_watch(lua_State *L) {
   int i, n = lua_gettop(L);
   luaL_argcheck(L, n <= MAX_WATCHED, MAX_WATCHED + 1, "too many signals");
   for (i = 0; i < n; i++) number[i] = lwt_uv_check_signal(L, i + 1);
-  if (in->depth > 0) return luaL_error(L, "the signals cannot be changed during lwt.run");
+  if (in->on) return luaL_error(L, "the signals cannot be changed during lwt.run");
   for (i = 0; i < n; i++) in->number[i] = number[i];
   in->count = n;
   return 0;
@@ -172,7 +168,7 @@ static void family_close(lwt_uv *ctx) {
 static void family_moved(lwt_uv *ctx) {
   interrupts *in = interrupts_of(ctx);
   close_all(in);
-  if (in->depth > 0) start_all(in);
+  if (in->on) start_all(in);
 }
 
 static const luaL_Reg functions[] = {{"start", l_start},

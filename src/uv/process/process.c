@@ -26,7 +26,6 @@
 static void family_close(lwt_uv *ctx) {
   lwt_uv_children *all = ctx->family[LWT_UV_FPROCESS];
   ctx->family[LWT_UV_FPROCESS] = NULL;
-  if (all == NULL) return;
   lwt_uv_after_drop(ctx, &all->later);
   lwt_uv_spawner_close(&all->spawner);
   free(all);
@@ -46,7 +45,7 @@ static int start(lwt_uv *ctx, lua_State *L, lwt_uv_child *p, lwt_uv_plan *plan,
   if (status < 0) {
     *step = LWT_UV_SPAWN_START;
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    lwt_uv_spawn_reap(pid);
     if (box->h != NULL) p->ended = 1; /* (else it is gone already) */
     lwt_uv_handle_close(L, box, 1);
   }
@@ -252,6 +251,6 @@ void lwt_uv_open_process(lwt_uv *ctx, lua_State *L) {
   ctx->family_close[LWT_UV_FPROCESS] = family_close;
   ctx->hook.poll_children = lwt_uv_children_poll;
 #endif
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_PROCESS, "lwt.process.handle", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_PROCESS, "lwt.process.handle", methods);
   lwt_uv_push_functions(ctx, L, functions);
 }

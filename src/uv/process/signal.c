@@ -106,7 +106,6 @@ static void tell(lwt_uv_after *later) {
 static void on_signal(uv_signal_t *uv, int number) {
   listener *s = (listener *)(lwt_uv_handle *)uv->data;
   (void)number;
-  if (s->h.box == NULL) return;
   s->came++;
   lwt_uv_after_add(s->h.ctx, &s->later);
 }
@@ -148,13 +147,13 @@ static int l_listen(lua_State *L) {
   return 1;
 }
 
-/* signal.name(name or number): "TERM" for both of its names; raises for what is no
-** signal. */
+/* signal.name(name or number): "TERM" for both of its names, the number of one that has
+** none; raises for what is no signal. */
 static int l_name(lua_State *L) {
   int number = lwt_uv_check_signal(L, 1);
   const char *name = lwt_uv_signal_name(number);
   if (name == NULL)
-    lua_pushfstring(L, "%d", number);
+    lua_pushinteger(L, number);
   else
     lua_pushstring(L, name);
   return 1;
@@ -165,6 +164,6 @@ static const luaL_Reg functions[] = {
     {"listen", l_listen}, {"name", l_name}, {NULL, NULL}};
 
 void lwt_uv_open_signal(lwt_uv *ctx, lua_State *L) {
-  lwt_uv_new_handle_type(ctx, L, LWT_UV_SIGNAL, "lwt.signal", methods, NULL);
+  lwt_uv_new_handle_type(ctx, L, LWT_UV_SIGNAL, "lwt.signal", methods);
   lwt_uv_push_functions(ctx, L, functions);
 }

@@ -81,8 +81,9 @@ typedef struct child {
 CHILD static void give_up(child *c, int step) {
   const failure f = {errno, step};
   c->failure = f;
-  if (c->report >= 0)
-    while (write(c->report, &f, sizeof f) < 0 && errno == EINTR) {}
+  /* (The pipe is empty, and no handler of a signal is left here: nothing interrupts it.) */
+  ssize_t told = c->report >= 0 ? write(c->report, &f, sizeof f) : 0;
+  (void)told;
   _exit(127);
 }
 
@@ -142,8 +143,8 @@ CHILD static void close_the_rest(void) {
   if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
   struct rlimit limit;
   int end = 65536;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536)
-    end = (int)limit.rlim_cur;
+  getrlimit(RLIMIT_NOFILE, &limit); /* cannot fail */
+  if (limit.rlim_cur < 65536) end = (int)limit.rlim_cur;
   for (int fd = 3; fd < end; fd++) {
     int flags = fcntl(fd, F_GETFD);
     if (flags >= 0) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
@@ -212,11 +213,11 @@ static int open_report(int report[2]) {
   return err;
 }
 
-/* What the child wrote before it gave up, if it did. */
+/* What the child wrote before it gave up, if it did. It has ended, or is the program, by now:
+** there is nothing to wait for. */
 static failure read_report(int fd) {
   failure f;
-  ssize_t n;
-  while ((n = read(fd, &f, sizeof f)) < 0 && errno == EINTR) {}
+  ssize_t n = read(fd, &f, sizeof f);
   return n == (ssize_t)sizeof f ? f : (failure){0, LWT_UV_SPAWN_START};
 }
 
@@ -234,6 +235,10 @@ static int make_stack(lwt_uv_spawner *s) {
 void lwt_uv_spawner_close(lwt_uv_spawner *s) {
   if (s->stack != NULL) munmap(s->stack, STACK_SIZE);
   s->stack = NULL;
+}
+
+void lwt_uv_spawn_reap(pid_t pid) {
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
 }
 
 int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid,
@@ -256,7 +261,7 @@ int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid,
     if (f.err != 0) {
       err = f.err;
       *step = f.step;
-      while (waitpid(p, NULL, 0) < 0 && errno == EINTR) {}
+      lwt_uv_spawn_reap(p);
     }
   }
   if (report[0] >= 0) close(report[0]);
@@ -274,7 +279,7 @@ int lwt_uv_pidfd_kill(int pidfd, int number) {
 
 void lwt_uv_hear_of_children(void) {
   struct sigaction action;
-  if (sigaction(SIGCHLD, NULL, &action) != 0) return;
+  sigaction(SIGCHLD, NULL, &action); /* cannot fail */
   if (action.sa_handler == SIG_IGN)
     action.sa_handler = SIG_DFL;
   else if (!(action.sa_flags & SA_NOCLDWAIT))

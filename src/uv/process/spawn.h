@@ -36,6 +36,9 @@ typedef struct lwt_uv_spawner {
 int lwt_uv_spawn(lwt_uv_spawner *s, const lwt_uv_spawn_options *o, pid_t *pid, int *step);
 void lwt_uv_spawner_close(lwt_uv_spawner *s);
 
+/* Wait for a child that is ending, and forget it. */
+void lwt_uv_spawn_reap(pid_t pid);
+
 /* A descriptor that becomes readable when the child ends, or -1. */
 int lwt_uv_pidfd(pid_t pid);
 #define LWT_UV_P_PIDFD 3 /* P_PIDFD of waitid, which older headers do not have */

@@ -10,6 +10,10 @@
 
 enum { ASKED, OK, RAISED, LOST };
 
+/* Nobody holds the ticket any more, or nobody will come back for what was asked. */
+#define NO_ANSWER \
+  "there will be no answer: the main Lua state has closed, or can no longer give one"
+
 /* A function for the owner to run. Two hold it: the worker that asks and the owner that
 ** answers. */
 typedef struct request {
@@ -40,8 +44,7 @@ static int l_settle(lua_State *L) {
   const lwt_api *lwt = q->asker->lwt;
   lua_settop(L, 1);
   if (q->state == LOST || q->out == NULL) {
-    lua_pushstring(L, q->state == LOST ? "the main Lua state has closed"
-                                       : "not enough memory");
+    lua_pushstring(L, q->state == LOST ? NO_ANSWER : "not enough memory");
     lwt->reject(lwt, L, 1);
     return 0;
   }
@@ -84,7 +87,7 @@ static void answer(request *q, int state) {
   q->state = state;
   uv_cond_broadcast(&q->w->reply);
   uv_mutex_unlock(&q->w->lock);
-  if (q->back != NULL && q->wait) {
+  if (q->back != NULL) {
     q->post.deliver = deliver_answer;
     q->post.drop = drop_answer;
     if (lwt_uv_inbox_post(q->back, &q->post) == 0) return;
@@ -238,9 +241,8 @@ static int l_run_in_main(lua_State *L) {
   uv_mutex_unlock(&w->lock);
   if (state == ASKED || state == LOST || q->out == NULL) {
     release_request(q);
-    return luaL_error(L, state == OK || state == RAISED
-                             ? "not enough memory"
-                             : "the main Lua state has closed");
+    return luaL_error(L,
+                      state == OK || state == RAISED ? "not enough memory" : NO_ANSWER);
   }
   lua_settop(L, 0);
   lua_pushcfunction(L, l_take_answer);

@@ -222,7 +222,6 @@ static void drop(lwt_uv_post *post) {
 }
 
 static void cancel(lua_State *L, void *data) {
-  if (lwt_uv_threads_closed(L)) return;
   waiter *w = data;
   channel *c = w->channel;
   w->canceled = 1;
@@ -292,7 +291,7 @@ waiter *lwt_uv_channel_waiter(lwt_uv *ctx, lua_State *L, channel *c, int sender)
 int lwt_uv_thread_channel_alive(lwt_uv *ctx) {
   lwt_uv_threads *t = ctx->family[LWT_UV_FTHREAD];
   lua_State *L = ctx->lwt->main;
-  if (t == NULL || t->waiters == NULL || !lua_checkstack(L, 2)) return 0;
+  if (t->waiters == NULL || !lua_checkstack(L, 2)) return 0;
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->channels);
   int alive = 0;
   for (waiter *w = t->waiters; w != NULL && !alive; w = w->mine) {

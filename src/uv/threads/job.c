@@ -264,7 +264,7 @@ static void count(jobs *j, int n) {
 static void on_idle(lua_State *L, void *data) {
   jobs *j = data;
   (void)L;
-  if (!j->ctx->closing && !j->closing) start_runners(j);
+  if (!j->closing) start_runners(j);
 }
 
 /* The item's promise is resolved, or there is none; its job is released. */
@@ -345,7 +345,6 @@ static void take_back(lua_State *L, item *i) {
 }
 
 static void cancel(lua_State *L, void *data) {
-  if (lwt_uv_threads_closed(L)) return;
   item *i = data;
   i->canceled = 1;
   take_back(L, i);
@@ -441,7 +440,7 @@ static int queue_item(jobs *j, item *i) {
 static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
   lwt_uv *ctx = lwt_uv_find_context(lwt->main);
   int status = 0;
-  if (ctx->closing || ctx->loop == NULL)
+  if (ctx->loop == NULL)
     status = UV_ECANCELED;
   else if (ctx->family[LWT_UV_FJOB] == NULL)
     status = new_jobs(ctx);

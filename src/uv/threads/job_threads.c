@@ -5,26 +5,21 @@
 ** has closed (its lua_close may unload this code). What is queued is a turn: a while of work
 ** for one state. A turn that has more to do is queued again, behind the others.
 */
-#include <stdlib.h>
+#include <pthread.h>
 
 #include "job_threads.h"
 
 #define MOST 1024
 
 static struct {
-  uv_once_t once;
-  uv_mutex_t lock; /* for what follows */
-  uv_cond_t work, over;
+  pthread_mutex_t lock; /* for what follows */
+  pthread_cond_t work, over;
   lwt_uv_turn *first, *last;
   int queued, states, idle, stopping, n;
   uv_thread_t thread[MOST];
-} pool = {.once = UV_ONCE_INIT};
-
-static void init(void) {
-  if (uv_mutex_init(&pool.lock) != 0 || uv_cond_init(&pool.work) != 0 ||
-      uv_cond_init(&pool.over) != 0)
-    abort(); /* as libuv does for its own */
-}
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .work = PTHREAD_COND_INITIALIZER,
+          .over = PTHREAD_COND_INITIALIZER};
 
 static void append(lwt_uv_turn *t) {
   t->next = NULL;
@@ -40,7 +35,7 @@ static lwt_uv_turn *wait_for_turn(void) { /* NULL: the end */
   lwt_uv_turn *t;
   while (pool.first == NULL && !pool.stopping) {
     pool.idle++;
-    uv_cond_wait(&pool.work, &pool.lock);
+    pthread_cond_wait(&pool.work, &pool.lock);
     pool.idle--;
   }
   t = pool.first;
@@ -54,11 +49,11 @@ static lwt_uv_turn *wait_for_turn(void) { /* NULL: the end */
 static void main_of_thread(void *unused) {
   lwt_uv_turn *t;
   (void)unused;
-  uv_mutex_lock(&pool.lock);
+  pthread_mutex_lock(&pool.lock);
   while ((t = wait_for_turn()) != NULL) {
-    uv_mutex_unlock(&pool.lock);
+    pthread_mutex_unlock(&pool.lock);
     t->run(t);
-    uv_mutex_lock(&pool.lock);
+    pthread_mutex_lock(&pool.lock);
     /* First it is marked as over, then we look for more. A thread that brings more does
     ** it in the other order. */
     t->active = 0;
@@ -68,43 +63,43 @@ static void main_of_thread(void *unused) {
       atomic_fetch_add(t->nactive, 1);
       append(t);
     } else {
-      uv_cond_broadcast(&pool.over); /* `t` may be gone now */
+      pthread_cond_broadcast(&pool.over); /* `t` may be gone now */
     }
   }
-  uv_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&pool.lock);
 }
 
 void lwt_uv_job_threads_retain(void) {
-  uv_once(&pool.once, init);
-  uv_mutex_lock(&pool.lock);
+  pthread_mutex_lock(&pool.lock);
   /* The last state of before may still be stopping its threads. */
-  while (pool.stopping) uv_cond_wait(&pool.over, &pool.lock);
+  while (pool.stopping) pthread_cond_wait(&pool.over, &pool.lock);
   pool.states++;
-  uv_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&pool.lock);
 }
 
 void lwt_uv_job_threads_release(void) {
-  uv_mutex_lock(&pool.lock);
+  pthread_mutex_lock(&pool.lock);
   if (--pool.states == 0) {
     pool.stopping = 1;
-    uv_cond_broadcast(&pool.work);
-    uv_mutex_unlock(&pool.lock);
+    pthread_cond_broadcast(&pool.work);
+    pthread_mutex_unlock(&pool.lock);
     for (int i = 0; i < pool.n; i++) uv_thread_join(&pool.thread[i]);
-    uv_mutex_lock(&pool.lock);
+    pthread_mutex_lock(&pool.lock);
     pool.n = 0;
     pool.stopping = 0;
-    uv_cond_broadcast(&pool.over);
+    pthread_cond_broadcast(&pool.over);
   }
-  uv_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&pool.lock);
 }
 
-int lwt_uv_job_threads_queue(lwt_uv_turn *t, int most) {
+int lwt_uv_job_threads_queue(lwt_uv_turn *t,
+                             int most) { /* at most MOST, the pool's limit */
   int status = 0;
-  uv_mutex_lock(&pool.lock);
+  pthread_mutex_lock(&pool.lock);
   if (!t->active) {
     if (pool.idle > pool.queued) {
-      uv_cond_signal(&pool.work);
-    } else if (pool.n < most && pool.n < MOST) {
+      pthread_cond_signal(&pool.work);
+    } else if (pool.n < most) {
       status = uv_thread_create(&pool.thread[pool.n], main_of_thread, NULL);
       pool.n += status == 0;
     }
@@ -115,12 +110,12 @@ int lwt_uv_job_threads_queue(lwt_uv_turn *t, int most) {
       append(t);
     }
   }
-  uv_mutex_unlock(&pool.lock);
+  pthread_mutex_unlock(&pool.lock);
   return status;
 }
 
 void lwt_uv_job_threads_wait(atomic_int *nactive) {
-  uv_mutex_lock(&pool.lock);
-  while (atomic_load(nactive) > 0) uv_cond_wait(&pool.over, &pool.lock);
-  uv_mutex_unlock(&pool.lock);
+  pthread_mutex_lock(&pool.lock);
+  while (atomic_load(nactive) > 0) pthread_cond_wait(&pool.over, &pool.lock);
+  pthread_mutex_unlock(&pool.lock);
 }

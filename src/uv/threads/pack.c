@@ -75,8 +75,7 @@ static unsigned put_ref(writer *w, int kind, void *p) {
     w->refs = grow(w, w->refs, size + 1, &size, sizeof *w->refs);
     w->refs_size = (int)size;
   }
-  if (w->failed || w->nrefs == w->refs_size) {
-    w->failed = 1;
+  if (w->failed) { /* perhaps there was no room */
     if (kind == LWT_UV_REF_PARCEL)
       lwt_uv_mem_unpin(p);
     else

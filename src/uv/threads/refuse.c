@@ -54,11 +54,10 @@ static void push_path(lwt_uv_writer *w, int idx) {
       lua_insert(L, -3); /* step, value, table */
       lua_remove(L, -2);
     } else {
-      const char *name = lua_getupvalue(L, -1, part);
-      if (name == NULL) lua_pushnil(L);
+      const char *name = lua_getupvalue(L, -1, part); /* (Lua's have names) */
       lua_pop(L, 1);
       lua_createtable(L, 1, 0);
-      lua_pushstring(L, name != NULL && *name != '\0' ? name : "?");
+      lua_pushstring(L, name);
       lua_rawseti(L, -2, 1);
       lua_insert(L, -3);
       lua_remove(L, -2);

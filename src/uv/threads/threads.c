@@ -11,19 +11,13 @@
 ** comes later, for this userdata is younger. */
 static int l_threads_gc(lua_State *L) {
   lwt_uv *ctx = *(lwt_uv **)lua_touserdata(L, 1);
-  if (ctx == NULL || ctx->family[LWT_UV_FTHREAD] == NULL) return 0;
-  ((lwt_uv_threads *)ctx->family[LWT_UV_FTHREAD])->closed = ctx->inbox_shut = 1;
+  ctx->inbox_shut = 1;
+  ctx->lwt->state_closing(ctx->lwt); /* what promises were given to cancel goes now */
   lwt_uv_pool_close(ctx);
   lwt_uv_jobs_close(ctx);
   lwt_uv_inbox_close(ctx);
   lwt_uv_thread_channel_close(ctx);
   return 0;
-}
-
-int lwt_uv_threads_closed(lua_State *L) {
-  lwt_uv *ctx = lwt_uv_find_context(L);
-  lwt_uv_threads *t = ctx == NULL ? NULL : ctx->family[LWT_UV_FTHREAD];
-  return t == NULL || t->closed;
 }
 
 static void family_close(lwt_uv *ctx) {
@@ -44,12 +38,11 @@ static void new_threads(lwt_uv *ctx, lua_State *L) {
   ctx->hook.awaits_threads = awaits_threads;
   t->runner = LUA_NOREF;
   lwt_uv **box = lua_newuserdatauv(L, sizeof(void *), 0);
-  *box = NULL;
+  *box = ctx;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_threads_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  *box = ctx;
   luaL_ref(L, LUA_REGISTRYINDEX);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
@@ -62,13 +55,10 @@ static void new_threads(lwt_uv *ctx, lua_State *L) {
 /* Error objects cross between states like any table with a registered metatable. */
 static void register_errors(lwt_uv *ctx, lua_State *L) {
   lwt_uv_push_error(ctx, L, UV_EINVAL, "register", NULL, NULL);
-  if (lua_getmetatable(L, -1)) {
-    lua_pushcfunction(L, lwt_uv_l_register_metatable);
-    lua_pushliteral(L, "lwt.error");
-    lua_pushvalue(L, -3);
-    lua_call(L, 2, 0);
-    lua_pop(L, 1);
-  }
+  lua_pushcfunction(L, lwt_uv_l_register_metatable);
+  lua_pushliteral(L, "lwt.error");
+  lua_getmetatable(L, -3);
+  lua_call(L, 2, 0);
   lua_pop(L, 1);
 }
 

@@ -304,7 +304,6 @@ void lwt_uv_jobs_close(lwt_uv *ctx); /* withdraws what waits */
 
 /* What the threads of one state hang on: ctx->family[LWT_UV_FTHREAD]. */
 typedef struct lwt_uv_threads {
-  int closed; /* the state is ending: what promises were given to cancel is gone */
   lwt_uv_pool *pool;
   lwt_uv_worker *worker; /* whose state this is; NULL: no worker's */
   int runner;            /* registry: how lwt.preemptive runs something for a worker */
@@ -312,8 +311,5 @@ typedef struct lwt_uv_threads {
   lwt_uv_thread_waiter *waiters; /* of this state, at any channel */
   int unpacking;                 /* how many of them have a message that may come back */
 } lwt_uv_threads;
-
-/* In a cancel function, which a finaliser may call late: is its `data` gone already? */
-int lwt_uv_threads_closed(lua_State *L);
 
 #endif

@@ -162,15 +162,14 @@ static void push_lwt_trace(lua_State *L) {
 
 /* Message handler: the error stays what it is, the traceback goes with the call. */
 static int l_traceback(lua_State *L) {
-  static const char head[] = "stack traceback:";
+  static const char head[] = "stack traceback:"; /* luaL_traceback's */
   lwt_uv_call *c = lwt_uv_transport_of(L)->worker->call;
   lua_settop(L, 1);
   if (c->traceback != NULL) return 1;
   push_lwt_trace(L);
   int within = lua_gettop(L);
   luaL_traceback(L, L, NULL, 1);
-  const char *text = lua_tostring(L, -1);
-  if (strncmp(text, head, sizeof head - 1) == 0) text += sizeof head - 1;
+  const char *text = lua_tostring(L, -1) + sizeof head - 1;
   if (lua_isnil(L, within))
     lua_pushfstring(L, "in a detached function:%s", text);
   else
