@@ -127,8 +127,8 @@ static int tell(lwt_uv_child *p) {
 ** call gives the usage as well. It knows no pidfds before Linux 5.4: EINVAL.) */
 static int take_exactly(lwt_uv_child *p) {
   siginfo_t info = {.si_pid = 0};
-  long failed = syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG,
-                        &p->usage);
+  long failed =
+      syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &p->usage);
   if (failed != 0) return -1;
   if (info.si_pid == 0) return 0;
   *(info.si_code == CLD_EXITED ? &p->code : &p->signal) = info.si_status;
