@@ -3985,7 +3985,8 @@ function lwt_Stream:map_list_s(f) end
 ---@return lwt.Stream<T>
 function lwt_Stream:flatten() end
 
----The elements of `a`, then those of `b`, which is not touched before.
+---The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+---that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
@@ -6270,7 +6271,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 lwt_fs_module.mkdtemp = function(template) end
 
 ---Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
----`unlink`, it comes after calls that were cancelled before.
+---`unlink`, it comes after calls that were cancelled before and may be making something in it.
 ---```lua
 ---await(fs.mkdir("d"))
 ---await(fs.rmdir("d"))
@@ -10554,7 +10555,8 @@ lwt_stream_module.map_list_s = function(s, f) end
 ---@return lwt.Stream<T>
 lwt_stream_module.flatten = function(s) end
 
----The elements of `a`, then those of `b`, which is not touched before.
+---The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+---that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3

@@ -55,6 +55,10 @@ do
   if folder then core.own_sources(folder) end
 end
 
+-- What lwt reads later than now is looked for where it is now, also when the program has changed its
+-- folder since and package.path is of relative paths.
+require "lwt.internal.found"(core.getcwd())
+
 require "lwt.internal.unawaited"(getmetatable(core.fulfilled()).__index)
 
 local is_promise, spawn, report = core.is_promise, core.spawn, core.report

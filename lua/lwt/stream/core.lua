@@ -34,6 +34,7 @@ local promise_of, prepare, reserve = C.promise_of, C.prepare, C.reserve
 local tell, desk_of = C.tell, C.desk_of
 local look_again, show_lookers, calm = C.look_again, C.show_lookers, C.calm
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
+local try = core.try
 local hand = core.hand -- pcall for a plain callback, and see core.lost
 local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
 local raise = core.raise -- again, with the trace that it has
@@ -212,6 +213,19 @@ local function submit(s, req)
   hand(log.desk, run, log)
 end
 
+-- The promise of a request that is served already.
+local function served(req)
+  if req.failed then return rejected(req.value) end
+  if req.mute then return fulfilled() end
+  return fulfilled(req.value)
+end
+
+local function submit_and_serve(s, req)
+  submit(s, req)
+  local p = not req.done and promise_of(s, req)
+  return p or served(req)
+end
+
 -- The promise of a request.
 local function ask(s, req)
   if any_due[1] and not req.looks and cancel_due() then return later(ask, s, req) end
@@ -219,14 +233,17 @@ local function ask(s, req)
   local p
   if section and not C.inside(section, get_local(key)) then
     p = C.wait_outside(section, s, req)
+  elseif req.put_back then
+    local ok
+    ok, p = try(submit_and_serve, s, req)
+    if ok then return p end
+    req.done = true -- there was no memory: what it has taken goes back
+    req.put_back(req)
+    raise(p)
   else
-    submit(s, req)
-    p = not req.done and promise_of(s, req)
+    return submit_and_serve(s, req)
   end
-  if p then return p end
-  if req.failed then return rejected(req.value) end
-  if req.mute then return fulfilled() end
-  return fulfilled(req.value)
+  return p or served(req)
 end
 C.ask = ask
 
