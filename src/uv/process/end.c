@@ -124,7 +124,7 @@ static int tell(lwt_uv_child *p) {
 
 /* Take the child's status, where it has ended: 1, or 0 while it runs, or -1 when somebody
 ** else has taken it. By its pidfd, for its number may be another child's by then. (The bare
-** call gives the usage as well. It knows no pidfds before Linux 5.4: EINVAL.) */
+** call gives the usage as well. It knows no pidfds before Linux 5.4.) */
 static int take_exactly(lwt_uv_child *p) {
   siginfo_t info = {.si_pid = 0};
   long failed =
@@ -151,7 +151,7 @@ static int take_by_number(lwt_uv_child *p) {
 static void reap(lwt_uv_child *p) {
   if (p->ended) return;
   int taken = p->pidfd >= 0 ? take_exactly(p) : -1;
-  if (taken < 0 && (p->pidfd < 0 || errno == EINVAL)) taken = take_by_number(p);
+  if (taken < 0 && (p->pidfd < 0 || errno != ECHILD)) taken = take_by_number(p);
   if (taken == 0) return;
   p->ended = 1;
   p->lost = taken < 0;
