@@ -294,6 +294,14 @@ describe("temporary files and folders", function()
     assert.equal("ENOENT", failure(io.delete_recursively(dir .. "/d")).code)
   end))
 
+  it("go where the path leads through them", in_dir(function(dir)
+    for _, path in ipairs { "/d/e/../../d", "/d/e/../../d/", "/d/up/d", "/d/e/.." } do
+      os.execute("cd " .. dir .. " && mkdir -p d/e/f && touch d/e/f/g && ln -s .. d/up")
+      await(io.delete_recursively(dir .. path))
+      assert.is_false(exists(dir .. "/d"), path)
+    end
+  end))
+
   it("go also where they are deeper than there are descriptors", in_dir(function(dir)
     local text = ([[
       local lwt, lio = require "lwt", require "lwt.io"

@@ -255,17 +255,23 @@ local functions = setmetatable({ [core.sleep] = core.nap }, { __mode = "k" })
 
 local view_mt = { __name = "lwt.direct" }
 
+-- Calls the function `x`, one of ours, and awaits what it returns. A wrong argument is an error of the
+-- function `up` levels above this one, or of this one: `key`.
+local function shown_function(x, key, up)
+  return function(...)
+    local results = table.pack(pcall(x, unview(...)))
+    if not results[1] then args.pass_on(results[2], key, nil, nil, up) end
+    return settle_packed(results)
+  end
+end
+
 -- What a view has in the place of `x`, its field `key`: a function awaits what it returns.
 local function shown_field(x, key)
   if type(x) ~= "function" then return show(x) end
   local f = functions[x]
   if f ~= nil then return f end
   if is_ours(x) then
-    f = function(...)
-      local results = table.pack(pcall(x, unview(...)))
-      if not results[1] then args.pass_on(results[2], key) end
-      return settle_packed(results)
-    end
+    f = shown_function(x, key)
   else
     f = function(...) return settle(x(unview(...))) end
   end
@@ -321,7 +327,8 @@ local kinds = { [mvar_mt] = mvar_view }
 
 -- core.direct_kind(shown, mt, make): objects with the metatable `shown` get a view from `make`, of
 -- which `mt` is the metatable: it is filled in here. Returns its methods, for those that are better
--- done otherwise.
+-- done otherwise, and a function that gives the one of a name for these to call, from C: a wrong
+-- argument is then an error of theirs.
 function core.direct_kind(shown, mt, make)
   local methods = {}
   for name, f in pairs(shown.__index) do methods[name] = shown_field(f, name) end
@@ -332,7 +339,7 @@ function core.direct_kind(shown, mt, make)
     __index = function(_, key) return shown_field(shown.__index[key], key) end,
   })
   kinds[shown] = make
-  return methods
+  return methods, function(name) return shown_function(shown.__index[name], name, 1) end
 end
 
 function view(x)

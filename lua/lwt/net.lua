@@ -58,8 +58,8 @@ end
 -- What lwt.direct shows of a socket reads and writes in C, without promises.
 for kind = 0, 2 do
   local shown, mt = cnet.views.kind(kind)
-  local methods = core.direct_kind(shown, mt, cnet.views.view)
-  methods.read, methods.write = cnet.views.methods(methods.read, methods.write)
+  local methods, below = core.direct_kind(shown, mt, cnet.views.view)
+  methods.read, methods.write = cnet.views.methods(below "read", below "write")
 end
 
 -- Every method is a function of the module as well. The streams share theirs; names that other

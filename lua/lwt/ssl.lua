@@ -131,8 +131,9 @@ local function is_stream(x)
 end
 
 local function host_of(addr)
-  local parsed = require "lwt.net".parse_address(addr)
-  return parsed.host
+  local ok, parsed = pcall(require "lwt.net".parse_address, addr)
+  if ok then return parsed.host end
+  error(parsed:match "^bad argument #1 to '[^']*' %((.*)%)$" or parsed, 0)
 end
 
 -- Connect a socket, then do the handshake on it; the socket is closed when that fails.

@@ -304,6 +304,11 @@ describe("lwt.io over TLS", function()
     assert.truthy(err:find("bad argument #1 to 'upgrade' (option 'name' is missing", 1, true) or
       err:find("bad argument #2 to 'upgrade' (option 'name' is missing", 1, true), err)
     assert.has_error(function() return (lio.upgrade({}, {})) end)
+    for _, bad in ipairs { false, 5, "x" } do
+      ok, err = pcall(function() return (r:upgrade(bad or nil)) end)
+      assert.is_false(ok)
+      assert.truthy(err:find("^spec/ssl/channel_spec.lua:%d+: bad argument #1 to 'upgrade' %(table expected"), err)
+    end
     r:abort()
   end)
 end)

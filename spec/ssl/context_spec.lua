@@ -47,6 +47,14 @@ describe("ssl.context", function()
     return { context = ssl.context(opts), name = "localhost" }
   end
 
+  it("leaves to connect what is wrong with an address", function()
+    for address, words in pairs { ["no port"] = "no port in address 'no port'", [{}] = "no host in address" } do
+      local ok, err = pcall(function() return (ssl.connect(address)) end)
+      assert.is_false(ok)
+      assert.matches("^spec/ssl/context_spec.lua:%d+: bad argument #1 to 'connect' %(" .. words .. "%)$", err)
+    end
+  end)
+
   local function complains(words, opts)
     local ok, err = pcall(function() return (ssl.context(opts)) end)
     assert.is_false(ok)

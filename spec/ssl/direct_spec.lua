@@ -181,9 +181,12 @@ describe("the direct view of a TLS stream", function()
       assert.is_false(ok)
       assert.truthy(tostring(err):find("direct_spec.lua", 1, true), tostring(err))
     end
-    local ok, err = pcall(function() s:write(true) end)
-    assert.is_false(ok)
-    assert.truthy(err:find("direct_spec.lua", 1, true), err)
+    local ok, err
+    for _, bad in ipairs { true, { 1, true }, { {} } } do
+      ok, err = pcall(function() s:write(bad) end)
+      assert.is_false(ok)
+      assert.truthy(err:find("direct_spec.lua:%d+: bad argument #1 to 'write' "), err)
+    end
     ok, err = pcall(function() s.read({}) end)
     assert.is_false(ok)
     assert.truthy(err:find("TLS stream", 1, true), err)

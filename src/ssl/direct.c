@@ -18,7 +18,7 @@ static const char view_magic, failed; /* by their addresses */
 static view *check_view(lua_State *L) {
   view *v = lua_touserdata(L, 1);
   if (v == NULL || lua_rawlen(L, 1) != sizeof *v || v->magic != &view_magic)
-    luaL_typeerror(L, 1, "TLS stream");
+    luaL_typeerror(L, 1, "TLS stream's direct view");
   return v;
 }
 

@@ -148,7 +148,8 @@ end
 --- ```
 function M.upgrade(ch, opts)
   check_channel(ch, "upgrade")
-  local make, of_server = secure.client_plan, type(opts) == "table" and opts.server
+  args.type(2, "upgrade", opts, "table")
+  local make, of_server = secure.client_plan, opts.server
   if of_server ~= nil and getmetatable(opts) == nil then
     local rest = {}
     for key, value in pairs(opts) do
@@ -156,7 +157,7 @@ function M.upgrade(ch, opts)
     end
     opts = rest
   end
-  if of_server or type(opts) == "table" and opts.role == "server" then make = secure.server_plan end
+  if of_server or opts.role == "server" then make = secure.server_plan end
   local ok, plan = pcall(make, opts)
   if not ok and type(plan) == "string" then
     args.bad(2, "upgrade", (plan:gsub("^option 'tls': ", "")))

@@ -92,15 +92,27 @@ end
 local set_position, get_position, get_length =
   methods.set_position, methods.position, methods.length
 
+-- A wrong argument of theirs is one of ours.
+local function passed(name, f, ...)
+  local ok, result = pcall(f, ...)
+  if not ok then args.pass_on(result, name, nil, nil, 1) end
+  return result
+end
+
 function methods.set_position(ch, position)
   local state = seekable[ch]
-  if not state or math.type(position) ~= "integer" then return set_position(ch, position) end
-  return seek(ch, state, position)
+  local at = state and type(position) == "number" and math.tointeger(position)
+  if at and at >= 0 then return seek(ch, state, at) end
+  local moving = passed("set_position", set_position, ch, position)
+  return moving
 end
 
 function methods.position(ch)
   local state = seekable[ch]
-  if not state then return get_position(ch) end
+  if not state then
+    local at = passed("position", get_position, ch)
+    return at
+  end
   if ch:mode() == "output" then return state.at + ch:buffered() end
   local unread, unwritten = ch:buffered()
   return state.at - unread + (unwritten or 0)
@@ -108,7 +120,10 @@ end
 
 function methods.length(ch)
   local state = seekable[ch]
-  if not state then return get_length(ch) end
+  if not state then
+    local n = passed("length", get_length, ch)
+    return n
+  end
   local length = state.seek(0, "end")
   state.seek(state.at, "set")
   if math.type(length) ~= "integer" then

@@ -39,12 +39,12 @@ end
 -- object has. `write(stream, data, done)`: the method in Lua, and how much is encrypted already.
 function M.show(metatable, write)
   local view_mt = {}
-  local shown = core.direct_kind(metatable, view_mt, function(s)
+  local shown, below = core.direct_kind(metatable, view_mt, function(s)
     local ok, view = pcall(csession.view, s, s.conn, view_mt)
     if not ok and not s.gone then error(view, 0) end
     return ok and view or nil
   end)
-  shown.read, shown.write = csession.view_methods(shown.read, shown.write,
+  shown.read, shown.write = csession.view_methods(below "read", below "write",
     function(view, data, done) lwt.await(write(core.unview(view), data, done)) end)
 end
 

@@ -221,7 +221,26 @@ describe("positions", function()
     assert.equal(9, ch:position())
     assert.equal(10, ch:length())
     assert.equal(9, ch:position())
+    await(ch:set_position(3.0))
+    assert.equal(3, ch:position())
+    assert.equal("34", await(ch:read_exactly(2)))
+    local _, err = pcall(function() return (ch:set_position(-1)) end)
+    assert.matches("number_spec.lua:%d+: bad argument #1 to 'set_position' %(negative position%)$", err)
   end))
+
+  it("name the call when they are wrong", function()
+    local r = io.pipe()
+    for name, f in pairs {
+      set_position = function() return (r:set_position {}) end,
+      position = function() return (io.position(5)) end,
+      length = function() return (io.length("x")) end,
+    } do
+      local ok, err = pcall(f)
+      assert.is_false(ok)
+      assert.matches("^spec/uv/channel/number_spec.lua:%d+: bad argument #1 to '" .. name .. "' ", err)
+    end
+    r:abort()
+  end)
 
   it("takes as many bytes as string.unpack, whatever the format", task(function()
     -- Random formats, from a seed of their own; what follows must be there untouched.

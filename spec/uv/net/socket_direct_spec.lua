@@ -438,9 +438,13 @@ describe("the direct view of a socket", function()
       assert.is_nil(server.no_such_method)
       c:shutdown()
       assert.is_nil(server:read())
+      for _, bad in ipairs { { 1 }, { "x", {} }, true } do
+        assert.matches("^spec/uv/net/socket_direct_spec.lua:%d+: bad argument #1 to 'write' ",
+          failure(function() server:write(bad) end))
+      end
       assert.matches("count is negative", failure(server.read, server, -1))
-      assert.matches("socket expected", failure(server.read, {}))
-      assert.matches("socket expected", failure(server.write, io.stdout))
+      assert.matches("socket's direct view expected", failure(server.read, {}))
+      assert.matches("socket's direct view expected", failure(server.write, io.stdout))
     end
     assert.equal("lwt.tcp (closed)", tostring(socket))
     assert.equal("lwt.tcp (closed)", tostring(other))

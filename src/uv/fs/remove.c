@@ -161,17 +161,30 @@ static void empty(removal *r, int fd) {
   r->fd = -1;
 }
 
+/* Below `path`, and itself. The path may go through what is removed (d/e/../../d, or a
+** link in d to what is above it), so that it is no way to d any more: then `real` is. `status`
+** is what unlink said: the error where it is no directory. */
+static void remove_dir(removal *r, const char *path, const char *real, int status) {
+  do {
+    int fd = open_dir(AT_FDCWD, path);
+    if (fd < 0 && errno == ENOENT) fd = open_dir(AT_FDCWD, real);
+    if (fd < 0) {
+      if (errno != ENOENT) note(r, errno == ENOTDIR ? status : -errno);
+      return;
+    }
+    empty(r, fd);
+  } while (r->lost);
+  if (rmdir(path) == 0 || (errno == ENOENT && rmdir(real) == 0)) return;
+  if (errno != ENOENT) note(r, -errno);
+}
+
 int lwt_uv_fs_remove_tree(const char *path) {
   removal r = {-1, NULL, 0, 0};
   if (unlink(path) == 0) return 0;
   int status = -errno;
   if (status != UV_EISDIR && status != UV_EPERM) return status;
-  do {
-    int fd = open_dir(AT_FDCWD, path);
-    if (fd < 0 && errno == ENOENT) return r.status;
-    if (fd < 0) return errno == ENOTDIR ? status : -errno;
-    empty(&r, fd);
-  } while (r.lost);
-  if (rmdir(path) != 0 && errno != ENOENT) note(&r, -errno);
+  char *real = realpath(path, NULL);
+  remove_dir(&r, path, real != NULL ? real : path, status);
+  free(real);
   return r.status;
 }
