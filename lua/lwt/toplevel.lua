@@ -67,8 +67,13 @@ end
 ---```
 function M.run(opts)
   opts = args.options(1, "run", opts, known)
-  check(opts)
-  return lwt.spawn(function() return require "lwt.toplevel.start".run(opts) end)
+  local unview = require "lwt.core".unview
+  local own = {
+    input = unview(opts.input), output = unview(opts.output), term = unview(opts.term),
+    env = opts.env, prompt = opts.prompt,
+  }
+  check(own)
+  return lwt.spawn(function() return require "lwt.toplevel.start".run(own) end)
 end
 
 return M

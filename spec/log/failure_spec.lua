@@ -98,6 +98,16 @@ describe("lwt.log: a logger that is closed", function()
     end
   end
 
+  it("is as good where its channel is given by its direct view", spec(function()
+    local r, w = io.pipe()
+    local l = log.channel { channel = lwt.direct(w), template = "$(message)" }
+    log.set_default(l)
+    await(log.warning "seen")
+    assert.equal("seen", await(r:read_line()))
+    await(w:close())
+    fails(l, { [lwt.Closed] = true }, 0)
+  end))
+
   it("what is behind it is closed: the channel, the member, the one that was chosen", spec(function(dir)
     local ch = await(io.open_file(dir .. "/f", "w"))
     local l = log.channel { channel = ch }

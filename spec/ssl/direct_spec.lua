@@ -193,6 +193,31 @@ describe("the direct view of a TLS stream", function()
     assert.is_false((pcall(s.read, io.stdout)))
   end))
 
+  it("and those of contexts and sessions, may be options", with_pair(function(s, c)
+    s:write("x")
+    assert.equal("x", c:read())
+    local shown = lwt.direct(ssl)
+    local of_server = shown.context { role = "server", sni = { localhost = lwt.direct(server) } }
+    local of_client = shown.context { ca = ca.pem }
+    local session = c:session()
+    for _, opts in ipairs {
+      { context = of_client, name = "localhost" }, { ca = ca.pem, name = "localhost", session = session },
+    } do
+      local a, b = net.socketpair()
+      local accepting = ssl.accept(a, of_server)
+      local other <close> = shown.connect(b, opts)
+      local served <close> = lwt.direct((await(accepting)))
+      other:write("y")
+      assert.equal("y", served:read())
+    end
+    local lio = require "lwt.io"
+    local listener <close> = await(lio.establish_server("127.0.0.1:0", function(ch) return ch:write_line("z") end,
+      { tls = of_server }))
+    local ch <close> = await(lio.open_connection(listener:address(),
+      { tls = { context = of_client, name = "localhost" } }))
+    assert.equal("z", await(ch:read_line()))
+  end))
+
   it("can be left waiting at the end of a run, and of the program", function()
     local core = require "spec.support.core"
     local text, status = core.child(([[

@@ -448,6 +448,8 @@ describe("wrong arguments", function()
       function() read_line.read_line { keys = { f1 = "foo" } } end)
     says("bad argument #1 to 'read_line' (option 'history': lwt.read_line.history expected, got table)",
       function() read_line.read_line { history = {} } end)
+    says("bad argument #1 to 'read_line' (option 'mode': \"emacs\" or \"vi\" expected)", -- a view is as good
+      function() read_line.read_line { history = lwt.direct(read_line.history {}), mode = "x" } end)
     says("bad argument #1 to 'history' (option 'max': must be an integer of at least 1)",
       function() read_line.history { max = 0 } end)
     says("bad argument #1 to 'history' (unknown option 'file')",

@@ -246,6 +246,19 @@ describe("lwt.toplevel.run", function()
     await(keys:close())
   end))
 
+  it("runs on channels that are given by their direct views", test.async(function()
+    local r, w = lio.pipe()
+    local answers, output = lio.pipe()
+    await(w:write "40 + 2\n:quit 7\n")
+    local p = toplevel.run { input = lwt.direct(r), output = lwt.direct(output), prompt = false }
+    assert.equal(7, await(p))
+    await(output:close())
+    assert.matches("42", await(answers:read()))
+    await(w:close())
+    await(r:close())
+    await(answers:close())
+  end))
+
   it("cancels cleanly", test.async(function()
     local r, w = lio.pipe()
     local ran = false

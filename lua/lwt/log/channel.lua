@@ -1,5 +1,6 @@
 -- Internal: loggers on channels of lwt.io, and the default one, on stderr.
 
+local core = require "lwt.core"
 local args = require "lwt.internal.args"
 local host = require "lwt.log.host"
 local logger = require "lwt.log.logger"
@@ -40,12 +41,14 @@ end
 -- A logger that writes what `render` makes of records to a channel. `at_once(ch)` writes what can be
 -- written without waiting.
 function M.on(ch, close_mode, render, at_once)
+  ch = core.unview(ch)
   unwritten.see_to(ch)
   local sink = setmetatable({ channel = ch, close_mode = close_mode, at_once = at_once }, Sink)
   return writer.new(sink, render)
 end
 
 function M.is_channel(value)
+  value = core.unview(value)
   local mt = getmetatable(value)
   return type(value) == "userdata" and type(mt) == "table" and mt.__name == "lwt.channel"
 end

@@ -1,5 +1,6 @@
 -- The options of readers, checked: an error is raised at the line that called the reader.
 
+local core = require "lwt.core"
 local args = require "lwt.internal.args"
 local bindings = require "lwt.read_line.bindings"
 local history = require "lwt.read_line.history"
@@ -44,6 +45,14 @@ local function complaint(opts)
   return nil
 end
 
+-- A copy, in which nothing is a direct view.
+local function without_views(opts)
+  local own = {}
+  for key, value in pairs(opts) do own[key] = value end
+  own.history, own.term = core.unview(opts.history), core.unview(opts.term)
+  return own
+end
+
 -- The options of the public function `name`, which calls this. A string is the prompt. `more`: others
 -- that it knows.
 function M.check(arg, name, opts, more)
@@ -59,6 +68,7 @@ function M.check(arg, name, opts, more)
     args.wrong(arg, name, "string or table", opts, 1)
   end
   args.options(arg, name, opts, all, 1)
+  opts = without_views(opts)
   local wrong = complaint(opts)
   if wrong then args.bad(arg, name, wrong, 1) end
   return opts

@@ -2,6 +2,7 @@
 -- change once it is made. What is wrong with the options is raised as text without a position (the
 -- public functions say whose argument it is); what is wrong with a file, as an error object.
 
+local unview = require "lwt.core".unview
 local core = require "lwt.ssl.core"
 
 local M = {}
@@ -233,6 +234,7 @@ local function chooser(sni)
   local by_name = {}
   for name, context in pairs(sni) do
     if type(name) ~= "string" then fail("option 'sni': a name expected, got %s", type(name)) end
+    context = unview(context)
     if not M.is(context) or context.role ~= "server" then
       fail("option 'sni': a server's context expected for '%s'", name)
     end

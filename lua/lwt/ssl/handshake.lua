@@ -7,6 +7,7 @@ local stream = require "lwt.ssl.stream"
 local transport = require "lwt.ssl.transport"
 
 local await, is_promise = lwt.await, lwt.is_promise
+local unview = require "lwt.core".unview
 
 local M = {}
 
@@ -23,10 +24,12 @@ local OWN = {
 -- none. Raises text without a position.
 function M.split(opts)
   local own, rest = {}, nil
+  opts = unview(opts)
   if context.is(opts) then return { context = opts }, nil end
   if type(opts) ~= "table" then error("table expected, got " .. type(opts), 0) end
   for key, value in pairs(opts) do
     local kind = OWN[key]
+    if kind then value = unview(value) end
     if not kind then
       rest = rest or {}
       rest[key] = value
@@ -96,6 +99,7 @@ end
 local function choose(c, conn, name)
   local chosen = c.sni(name)
   if is_promise(chosen) then chosen = await(chosen) end
+  chosen = unview(chosen)
   if chosen ~= nil and (not context.is(chosen) or chosen.role ~= "server") then
     error("the function 'sni' of a context gave no server's context", 0)
   end
