@@ -14,6 +14,8 @@
 --             pcall gave. Asserts what has to be true
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
+--   calls     true: at the n-th call of a function instead
+--   alone     true: without what any finalizer may do
 --   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
 local armed = finalizer -- luacheck: ignore
@@ -21,7 +23,7 @@ local lwt = require "lwt"
 
 local M = {}
 
-local files = { "core", "waits", "net_calls", "net_talks", "io", "process", "thread" }
+local files = { "core", "waits", "pipes", "net_calls", "net_talks", "io", "process", "thread" }
 if os.getenv "LWT_CERTIFICATES" then files = { "tls" } end -- built with lwt.ssl
 
 -- What any finalizer may do, whatever is going on.
@@ -105,8 +107,11 @@ local function attempt(op, name, disturb, label, n)
     if ok and lwt.is_promise(x) then promise = x end
     if not ok and not is_clear(x) then trouble = x end
   end
-  armed.arm(label, n, finalize)
-  s.task = lwt.spawn(op.run, s)
+  armed.arm(label, n, finalize, op.calls)
+  s.task = lwt.spawn(function()
+    if op.calls then armed.watch() end
+    return op.run(s)
+  end)
   local got = table.pack(pcall(lwt.await, s.task))
   local over = armed.disarm()
   if trouble then fail("the finalizer failed: %s", tostring(trouble)) end
@@ -138,7 +143,7 @@ end
 -- What a finalizer does while this operation is under way: names in order, functions by name.
 local function disturbances(op)
   local names, by_name = {}, {}
-  for _, list in ipairs { always, op.disturb or {} } do
+  for _, list in ipairs { op.alone and {} or always, op.disturb or {} } do
     for name, f in pairs(list) do
       if not by_name[name] then names[#names + 1] = name end
       by_name[name] = f
