@@ -26,7 +26,7 @@ local pipes = {
   combine = function(s)
     return s:combine(stream.from_direct(yes)):map(function(pair) return pair[1] end)
   end,
-  choose = function(s) return stream.choose { s, stream.of_list {}, (stream.create()) } end,
+  choose = function(s) return stream.choose { s, (stream.of_list {}) } end,
   wrap_exn = function(s) return s:wrap_exn():map(function(r) return r.value end) end,
   from = function(s) return stream.from(function() return s:get() end) end,
   from_direct = function(s)

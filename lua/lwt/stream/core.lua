@@ -302,8 +302,11 @@ local function new_stream(log, pull)
   }, mt)
 end
 
--- A stream that reads from `source`.
-function C.derive(source) return new_stream(new_log(source), source) end
+-- A stream that reads from `source`, whose reads may overlap.
+function C.derive_free(source) return new_stream(new_log(source), source) end
+
+-- One whose reads do not; see `alone` in fetch.lua.
+function C.derive(source) return C.derive_free(C.alone(source)) end
 
 -- A stream whose log is written by its maker, and its log.
 function C.stored()

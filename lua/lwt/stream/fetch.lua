@@ -3,7 +3,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local raise = core.raise -- again, with the trace that it has
+local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local C = require "lwt.stream.line"
 
 local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
@@ -299,11 +299,44 @@ local function listen(log, p, withdrawable)
   hear(p, log.on_value, log.on_error, log.desk)
 end
 
+-- The read `p` of `s` is not wanted after all: what it got goes back. (Where it failed, that is
+-- raised.)
+local function take_back(s, p)
+  local failed, v
+  if p.on then -- a request
+    p.new = false
+    if not p.done then
+      p.done = true
+      local above = p.on.log
+      if above.source then C.withdraw(above) end
+      return
+    end
+    s, failed, v = p.on, p.failed, p.value
+    p.value = nil
+  else
+    p:cancel()
+    local state
+    state, v = p:state()
+    if state == "rejected" and rawequal(v, lwt.Canceled) then return end
+    failed = state == "rejected"
+  end
+  if failed then raise(v) end
+  if v ~= nil then C.unread(s, { v }, 1) end
+end
+C.take_back = take_back
+
 -- (Where it raises, for want of memory, the log waits for nothing.)
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   if not log.desk then desk_of(log) end
   local serving = log.serving
+  if not serving then
+    use_log(x)
+    if log.fetching or log.ended then -- a finalizer has read, too: that goes on
+      take_back(x.stage and x.stage.up, p)
+      return x.pull(x, taker)
+    end
+  end
   log.resume, log.rescue, log.withdrawable = resume, rescue, withdrawable
   local on = p.on
   if on then -- a request
@@ -319,7 +352,7 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
     end
   end
   if serving then return nil, p end
-  use_log(x)
+  if log.fetching ~= p then return x.pull(x, taker) end
   return line_up(x, taker)
 end
 
@@ -347,6 +380,41 @@ function C.run_task(x, taker, resume, start, ...)
   return v
 end
 
+-- A source whose reads must not overlap: for it has more to remember than what it has just taken, or
+-- runs what may read the same stream again, such as a task. (A finalizer may do that anywhere.) While
+-- it is asked directly, others get in line; `source(log)` is called for all.
+local function read_alone(s, taker, source)
+  local log = s.log
+  if log.fetching or log.ended then
+    use_log(s)
+    return s.pull(s, taker)
+  end
+  log.fetching, log.serving = true, true
+  local ok, v, p = guard(source, log)
+  log.serving = false
+  if log.fetching == true then log.fetching = false end
+  if log.ending then return ended(s) end
+  if ok and v == nil then -- it waits
+    use_log(s)
+    if log.fetching ~= p then return s.pull(s, taker) end
+    return line_up(s, taker)
+  end
+  if log.taker or log.waiting[1] then
+    use_log(s)
+    if not log.fetching then hand(desk_of(log), run, log) end
+  end
+  if not ok then raise(v) end
+  return v
+end
+
+-- What is called as the source instead.
+function C.alone(source)
+  return function(x, taker)
+    if x.log == x then return source(x) end
+    return read_alone(x, taker, source)
+  end
+end
+
 -- The source did not like what it got: ask it once more.
 function C.again(x, taker)
   local log = x.log
@@ -370,15 +438,15 @@ local function read_later(s)
 end
 
 -- For a stream made from those of a list: the function by which it reads one of them, which gives
--- what `s.pull(s, log)` gives, and how deep that makes it. One that reads in a pcall, of which
--- there can be few inside one another, counts for five.
-function C.reader(list, guarded)
+-- what `s.pull(s, log)` gives, and how deep that makes it. Each reads in a pcall, of which there can
+-- be few inside one another: so it counts for five.
+function C.reader(list)
   local depth = 0
   for i = 1, #list do
     local d = list[i].depth
     if d and d > depth then depth = d end
   end
-  depth = depth + (guarded and 5 or 1)
+  depth = depth + 5
   if depth >= DEEP then return read_later, 0 end
   return read, depth
 end

@@ -12,7 +12,7 @@
 local C = require "lwt.stream.core"
 local storage = require "lwt.internal.stored"
 
-local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
+local pend, ended, derive, pull_log = C.pend, C.ended, C.derive_free, C.pull_log
 local run = C.run
 local set_eager, fresh, lost = C.set_eager, C.fresh, require "lwt.core".lost
 local error, pcall = error, pcall

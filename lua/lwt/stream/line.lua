@@ -485,6 +485,7 @@ end
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
 C.prepare, C.missed = prepare, missed
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
+C.withdraw = withdraw
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.offer, C.dismiss, C.calm = offer, dismiss, calm
 C.look_again, C.show_lookers = look_again, show_lookers

@@ -352,6 +352,14 @@ function M.junk_while_s(s, f)
   end)
 end
 
+-- The read `p` does not wait. Gives its element, if it has got one just now, from a finalizer.
+local function not_now(p)
+  p:cancel()
+  local state, v = p:state()
+  if state == "fulfilled" then return v end
+  return nil
+end
+
 -- Everything that is there, at most `max`: the list, what followed ("end", "wait" or
 -- "error") and the error.
 local function available(s, max)
@@ -366,8 +374,8 @@ local function available(s, max)
     elseif v == nil then
       items.n = n
       if not p then return items, "end" end
-      p:cancel()
-      return items, "wait"
+      v = not_now(p)
+      if v == nil then return items, "wait" end
     end
     n = n + 1
     items[n] = v
@@ -432,10 +440,8 @@ function M.junk_available(s)
   check(s, "junk_available")
   while true do
     local v, p = s.pull(s)
-    if v == nil then
-      if p then p:cancel() end
-      return
-    end
+    if v == nil and not p then return end
+    if p and not_now(p) == nil then return end
   end
 end
 
@@ -461,7 +467,8 @@ function M.last_new(s)
     elseif v ~= nil then
       last = v
     elseif last ~= nil then
-      if p then p:cancel() end
+      v = p and not_now(p)
+      if v ~= nil then last = v end
       return fulfilled(last)
     elseif p then
       return or_empty(s, p, req)

@@ -10,7 +10,8 @@ local dropped = require "lwt.internal.dropped"
 local stored = require "lwt.internal.stored"
 
 local M = C.M
-local derive, ended, pend, work, run_task = C.derive, C.ended, C.pend, C.work, C.run_task
+local derive, derive_free, ended = C.derive, C.derive_free, C.ended
+local pend, work, run_task = C.pend, C.work, C.run_task
 local demand = C.demand
 local await, is_pending = lwt.await, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
@@ -86,7 +87,7 @@ function M.from_direct(f)
     if v == nil then return ended(x) end
     return v
   end
-  return derive(source)
+  return derive_free(source)
 end
 
 --- A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -223,7 +224,7 @@ end
 function M.of_string(str)
   if type(str) ~= "string" then args.wrong(1, "of_string", "string", str) end
   local i, n = 0, #str
-  local s = derive(function(x)
+  local s = derive_free(function(x)
     if i == n then return ended(x) end
     i = i + 1
     return str:sub(i, i)
