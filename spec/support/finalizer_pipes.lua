@@ -235,8 +235,8 @@ end
 local list = {}
 local function add(name, make, bound, script, calls)
   list[#list + 1] = {
-    name = ("pipes: %s%s, %s%s"):format(name, bound and " of a bounded stream" or "", script,
-      calls and ", at each call" or ""),
+    name = ("%s: %s%s, %s"):format(calls and "calls" or "pipes", name,
+      bound and " of a bounded stream" or "", script),
     setup = setup_of(make, bound),
     run = scripts[script],
     disturb = script == "tasks" and only_others or disturb,

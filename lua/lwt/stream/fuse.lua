@@ -100,6 +100,16 @@ local function splitting(stages)
   end
 end
 
+-- Has somebody to do with a stream in between?
+local function in_use(stages, split)
+  for k = 1, #stages - 1 do
+    local st = stages[k]
+    local d = st.stream
+    if d.pull ~= st.source and d.lent ~= split then return true end
+  end
+  return false
+end
+
 -- There was nothing for the chain `stages`, read for `x` and `taker`. The last one waits for
 -- what the first one reads, with those in between set to call `split` when they are used.
 local function missed(stages, x, taker, p)
@@ -108,15 +118,26 @@ local function missed(stages, x, taker, p)
   if not p then return alone(stages, x, taker) end -- each meets its end
   if type(p) ~= "table" then -- a promise, which cannot be taken to another log as a request can
     for k = 1, n - 1 do
-      local _
-      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+      local s, v = stages[k].stream, nil
+      v, p = wait_or_end(stages[k], s, stages[k + 1].stream.log, p)
+      if not p then -- a finalizer has pushed, or ended it
+        if v ~= nil then C.unread(s, { v }, 1) end
+        return alone(stages, x, taker)
+      end
     end
     return wait_or_end(stages[n], x, taker, p)
   end
   local split = stages.split
   if not split then
     split = splitting(stages)
+    split = stages.split or split
     stages.split = split
+  end
+  if in_use(stages, split) or x.log ~= x and x.log.fetching then -- a finalizer has read one of them
+    C.take_back(nil, p)
+    if x.log == x then return alone(stages, x, taker) end
+    C.use_log(x)
+    return x.pull(x, taker)
   end
   stages.wait = p
   for k = 1, n - 1 do
