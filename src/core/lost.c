@@ -108,6 +108,7 @@ static int reject_requests(lua_State *L, lwt_context *c, int line) {
 static void stop_fetching(lua_State *L, lwt_context *c) {
   int log = lua_gettop(L), over;
   put(L, log, "serving", 0);
+  put(L, log, "spreading", 0);
   switch (lua_getfield(L, log, "fetching")) {
   case LUA_TUSERDATA:
     over = lwt_promise_test(L, c, -1) == NULL ||

@@ -107,7 +107,14 @@ local function pull_shared(s, taker)
   s.i = i + 1
   return v
 end
-C.pull_log, C.pull_shared = pull_log, pull_shared
+
+-- Of a clone whose readers are about to be served: see `spread`.
+local function pull_lined(s, taker)
+  if busy(s) then return line_up(s, taker) end
+  use_log(s)
+  return s.pull(s, taker)
+end
+C.pull_log, C.pull_shared, C.pull_lined = pull_log, pull_shared, pull_lined
 
 local key = lwt.new_key() -- see section.lua
 C.key = key

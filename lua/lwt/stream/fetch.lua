@@ -6,7 +6,7 @@ local core = require "lwt.core"
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local C = require "lwt.stream.line"
 
-local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
+local append, front, drop, use_log, set_pull = C.append, C.front, C.drop, C.use_log, C.set_pull
 local forget_gone = C.forget_gone
 local alive, busy, demand, get_in_line = C.alive, C.busy, C.demand, C.get_in_line
 local prepare, missed, reserve = C.prepare, C.missed, C.reserve
@@ -63,26 +63,53 @@ local function hand_over(log, s, v)
 end
 C.hand_over = hand_over
 
+-- Offers the new element `v`, at the place (c, i), to those in line at a clone.
+local function offer_to_clone(s, v, c, i)
+  if not busy(s) then
+    if s.first then offer(s, v) end -- they look
+  elseif front(s) ~= nil and s.chunk == c and s.i == i and offer(s, v) then
+    drop(s)
+  end
+  if s.upset then calm(s) end
+end
+
+-- A new element for several cursors. It is in the log before anybody is offered it: those who are in
+-- line have `pull_lined`, so that a finalizer's read is not served before them. Where it pushes, what it
+-- pushes comes after that.
+local function spread_to_clones(log, v)
+  local waiting = log.waiting
+  for k = 1, #waiting do set_pull(waiting[k], C.pull_lined) end
+  append(log, v)
+  if log.spreading then return end
+  log.spreading = true
+  local c, i = log.tail, log.n - 1
+  repeat
+    for k = #waiting, 1, -1 do
+      local s = waiting[k]
+      if s then offer_to_clone(s, v, c, i) end -- (a finalizer may have taken some out)
+    end
+    i = i + 1
+    if i > SIZE and c.next then c, i = c.next, 1 end
+    v = c[i]
+  until v == nil
+  for k = #waiting, 1, -1 do
+    local s = waiting[k]
+    if s then C.serve(s) end
+  end
+  log.spreading = false
+end
+
 -- A new element, for whoever stands in line.
 local function spread(log, v)
   local desk = desk_of(log)
   if log.n > SIZE then reserve(log) end
-  local waiting = log.waiting
-  if not log.shared then
-    local s = waiting[1]
+  if log.shared then
+    spread_to_clones(log, v)
+  else
+    local s = log.waiting[1]
     if not s then return append(log, v) end
     if not offer(s, v) then append(log, v) end
     if s.upset then calm(s) end
-  else
-    append(log, v)
-    for k = #waiting, 1, -1 do
-      local s = waiting[k]
-      if offer(s, v) then
-        front(s)
-        drop(s)
-      end
-      if s.upset then calm(s) end
-    end
   end
   forget_gone(log)
   tell_inside(desk)
@@ -131,7 +158,7 @@ local function deliver_error(log, err)
       drop(s)
     end
     dismiss(s, true, err)
-    if not s.first then waiting[k], s.waits = nil, false end
+    if not s.first then C.take_out(waiting, k, s) end
   end
   tell_inside(log.desk)
 end
@@ -157,9 +184,12 @@ local function ended(x)
     use_log(x)
   end
   local waiting = log.waiting
-  for k = #waiting, 1, -1 do
-    dismiss(waiting[k])
-    waiting[k].waits, waiting[k] = false, nil
+  local n = #waiting
+  while n > 0 do
+    local s = waiting[n]
+    dismiss(s)
+    C.take_out(waiting, n, s)
+    n = #waiting
   end
   local desk = log.desk
   if desk and (desk.first or log.closed_promise) then tell_inside(desk) end
