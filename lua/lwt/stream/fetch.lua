@@ -240,6 +240,9 @@ function take_in(log, failed, raw)
     f = log.rescue
   else
     f = log.resume
+    if not from and (log.stale or 0) > 0 then -- it came when it was about to be taken back
+      log.stale, from = log.stale - 1, true
+    end
   end
   if not from or log.ended then return end
   log.fetching, log.serving, log.withdrawable = true, true, false

@@ -273,16 +273,19 @@ end
 -- So, where what is waited for is a request at a stream that is pushed to, it is found out then, by
 -- `alive` and `fresh`. A log that has had to wait for anything else, or whose readers may go
 -- without being cancelled, is `eager`: its readers tell when they are.
+-- (Nothing is called between the last look at that and the change.)
 function withdraw(log)
-  if not log.withdrawable or demand(log) then return end
   local p = log.fetching
-  if type(p) == "table" then
+  local kind = type(p)
+  local pending = kind == "userdata" and is_pending(p)
+  if demand(log) or log.fetching ~= p or not log.withdrawable then return end
+  if kind == "table" then
     if p.done then return end -- it is on its way
     p.done = true
     log.fetching, log.withdrawable = false, false
     local above = p.on.log
     if above.source then return withdraw(above) end
-  elseif p and p ~= true and p:is_pending() then
+  elseif pending then
     log.fetching, log.withdrawable = false, false
     log.stale = (log.stale or 0) + 1
     p:cancel()
