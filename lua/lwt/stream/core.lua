@@ -152,8 +152,26 @@ local function see(s, req, c, i)
   if bound and not req.done then bound.show(bound, req) end
 end
 
+-- Asks the function of a request about `v`, at the front. Who is asked, or a finalizer, may read: then
+-- it is not for the request.
+local function ask_about(s, req, v)
+  local taken, done = req.feed(req, v)
+  if taken and not rawequal(front(s), v) then
+    local items = req.items
+    if items then items[items.n], items.n = nil, items.n - 1 end
+  elseif taken then
+    local section = s.section
+    if section then section.record[#section.record + 1] = v end
+    drop(s)
+  elseif req.failed and req.put_back then
+    req.put_back(req)
+  end
+  req.done = done
+end
+
 -- Takes what is there.
 local function take(s, req)
+  local _
   while not req.done do
     local v = front(s)
     if v == nil then return end
@@ -169,16 +187,16 @@ local function take(s, req)
       req.done = true
       return
     end
-    local taken, done = true, true
-    if req.feed then taken, done = req.feed(req, v) else req.value = v end
-    if taken then
+    if req.f then
+      ask_about(s, req, v)
+    else
+      local done = true
+      if req.feed then _, done = req.feed(req, v) else req.value = v end
       local section = s.section
       if section then section.record[#section.record + 1] = v end
       drop(s)
-    elseif req.failed and req.put_back then
-      req.put_back(req)
+      req.done = done
     end
-    req.done = done
   end
 end
 

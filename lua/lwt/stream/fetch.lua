@@ -99,6 +99,20 @@ local function spread_to_clones(log, v)
   log.spreading = false
 end
 
+-- The same for those in line at `s`. What somebody whom it is offered pushes comes after it, too.
+local function spread_to_one(log, s, v)
+  local n, tail = log.n, log.tail
+  log.spreading = true
+  local taken = offer(s, v)
+  log.spreading = false
+  local same = n == log.n and tail == log.tail
+  if not taken and same then append(log, v) end
+  if s.upset then calm(s) end
+  if same then return end
+  if not taken then C.unread(s, { v }, 1) end
+  C.serve(s)
+end
+
 -- A new element, for whoever stands in line.
 local function spread(log, v)
   local desk = desk_of(log)
@@ -107,9 +121,8 @@ local function spread(log, v)
     spread_to_clones(log, v)
   else
     local s = log.waiting[1]
-    if not s then return append(log, v) end
-    if not offer(s, v) then append(log, v) end
-    if s.upset then calm(s) end
+    if not s or log.spreading then return append(log, v) end
+    spread_to_one(log, s, v)
   end
   forget_gone(log)
   tell_inside(desk)

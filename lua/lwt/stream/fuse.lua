@@ -118,7 +118,7 @@ local function missed(stages, x, taker, p)
   if not p then return alone(stages, x, taker) end -- each meets its end
   if type(p) ~= "table" then -- a promise, which cannot be taken to another log as a request can
     for k = 1, n - 1 do
-      local s, v = stages[k].stream, nil
+      local s, v = stages[k].stream
       v, p = wait_or_end(stages[k], s, stages[k + 1].stream.log, p)
       if not p then -- a finalizer has pushed, or ended it
         if v ~= nil then C.unread(s, { v }, 1) end

@@ -209,7 +209,7 @@ local function take_while(req, v)
     return false, true
   end
   local items = req.items
-  if not yes then
+  if not (yes and items) then -- without them it has been cancelled just now
     req.value = items
     return false, true
   end
