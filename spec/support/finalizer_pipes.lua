@@ -141,6 +141,27 @@ local scripts = {
   end,
 }
 
+-- What it does where there is another clone, `s.twin`.
+function scripts.clones(s)
+  local twin = s.twin
+  note(s, s.stream:get(), "get")
+  push(s, 1)
+  note(twin, twin.stream:nget(2), "nget")
+  note(s, s.stream:get(), "get")
+  note(s, s.stream:get(), "get")
+  push(s, 2)
+  turns(2)
+  note(twin, twin.stream:get(), "get")
+  note(s, s.stream:nget(2), "nget")
+  push(s, 2)
+  turns(2)
+  note(twin, twin.stream:get(), "get")
+  give_all(s, s.stream:get_available(), "get_available")
+  give_all(twin, twin.stream:get_available(), "get_available")
+  push(s, 1)
+  turns(2)
+end
+
 local function close(s)
   if s.pusher then s.pusher:close() else s.push(nil) end
 end
@@ -157,12 +178,17 @@ local disturb = {
   end,
   nget = function(s) note(s, s.stream:nget(2), "finalizer") end,
   get_available = function(s) give_all(s, s.stream:get_available(), "finalizer") end,
+  get_twin = function(s) if s.twin then note(s.twin, s.twin.stream:get(), "finalizer") end end,
   peek = function(s) s.stream:peek() s.stream:npeek(2) end,
   get_and_withdraw = function(s) note(s, s.stream:get(), "finalizer"):cancel() end,
   nget_and_withdraw = function(s) note(s, s.stream:nget(4), "finalizer"):cancel() end,
   withdraw = function(s)
     s.withdrawn = true
     for _, p in ipairs(s.readers) do p:cancel() end
+    if s.twin then
+      s.twin.withdrawn = true
+      for _, p in ipairs(s.twin.readers) do p:cancel() end
+    end
   end,
   push_and_get = function(s)
     s.more_pushed = s.more_pushed + 1
@@ -181,8 +207,8 @@ local only_others = {}
 for name, f in pairs(disturb) do only_others[name] = f end
 only_others.withdraw = nil
 
-local function given_once(s)
-  for v in pairs(s.sent) do
+local function given_once(s, sent)
+  for v in pairs(sent) do
     if not s.given[v] then kit.fail("%d was given to nobody", v) end
   end
 end
@@ -199,16 +225,18 @@ local function check(s, _, ok, err)
   if not ok then error(err, 0) end
   turns(3)
   close(s)
-  local read, why = pcall(await, lwt.with_timeout(1, lwt.spawn(rest, s)))
-  if not read then kit.fail("the rest: %s", tostring(why)) end
-  turns(3)
-  for i, p in ipairs(s.readers) do
-    if p:is_pending() then kit.fail("reader %d still waits", i) end
+  for _, one in ipairs { s, s.twin } do
+    local read, why = pcall(await, lwt.with_timeout(1, lwt.spawn(rest, one)))
+    if not read then kit.fail("the rest: %s", tostring(why)) end
+    turns(3)
+    for i, p in ipairs(one.readers) do
+      if p:is_pending() then kit.fail("reader %d still waits", i) end
+    end
+    given_once(one, s.sent)
   end
-  given_once(s)
 end
 
-local function setup_of(make, bound)
+local function setup_of(make, bound, twin)
   return function()
     local s = {
       given = {}, last = {}, readers = {}, sent = {}, pushed = 0, more_pushed = 0,
@@ -227,7 +255,7 @@ local function setup_of(make, bound)
       end
     end
     s.stream = make(s.source)
-    if s.stream == s.source and bound == nil then s.plain = true end
+    if twin then s.twin = { given = {}, last = {}, readers = {}, stream = s.stream:clone() } end
     return s
   end
 end
@@ -237,7 +265,7 @@ local function add(name, make, bound, script, calls)
   list[#list + 1] = {
     name = ("%s: %s%s, %s"):format(calls and "calls" or "pipes", name,
       bound and " of a bounded stream" or "", script),
-    setup = setup_of(make, bound),
+    setup = setup_of(make, bound, script == "clones"),
     run = scripts[script],
     disturb = script == "tasks" and only_others or disturb,
     check = check,
@@ -257,7 +285,7 @@ for _, name in ipairs(sorted(pipes)) do
   for _, script in ipairs(sorted(scripts)) do
     for _, calls in ipairs { false, true } do
       add(name, pipes[name], nil, script, calls)
-      if not name:find "clone" then add(name, pipes[name], 1, script, calls) end
+      if not name:find "clone" and script ~= "clones" then add(name, pipes[name], 1, script, calls) end
     end
   end
 end

@@ -367,7 +367,7 @@ local AWAY <const> = SIZE + 2
 -- log in its upvalues, for speed; while `n` is AWAY (and `log.held`) it is in the log.
 function C.pushed()
   local log = new_log()
-  local tail, n = log.tail, log.n
+  local tail, n, slow = log.tail, log.n, false
   local push
   function push(v, hold)
     local i = n
@@ -381,7 +381,8 @@ function C.pushed()
       local p = s.solo
       local told = wake(p, v)
       if s.solo == p then s.solo, log.taker = false, false end
-      if told then return end -- else it was cancelled
+      if told then return end
+      return push(v, hold) -- it was cancelled
     end
     if i ~= AWAY then
       log.tail, log.n, log.held = tail, i, true
@@ -392,8 +393,11 @@ function C.pushed()
       reserve(log)
       if n ~= AWAY then return push(v) end -- a finalizer has pushed, and been faster
     end
-    local before = log.n
+    local before, nested = log.n, slow
+    slow = true
     push_slowly(log, v)
+    if nested then return end -- whoever pushes has yet to decide where that goes
+    slow = false
     -- If it was handed over, the next one will be, too. (The reader that was woken may have
     -- pushed.)
     if n == AWAY and log.n ~= before and not (log.taker or log.waiting[1] or log.closed) then

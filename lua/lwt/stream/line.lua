@@ -37,7 +37,7 @@ local function alive(req)
     local s = log.taker
     if not (s and is_pending(s.solo) or demand(log)) then
       withdraw(log)
-      return false
+      return not req.done -- a finalizer may have read meanwhile
     end
   end
   return true
