@@ -34,6 +34,7 @@ local promise_of, prepare, reserve = C.promise_of, C.prepare, C.reserve
 local tell, desk_of = C.tell, C.desk_of
 local look_again, show_lookers, calm = C.look_again, C.show_lookers, C.calm
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
+local roomy = core.roomy -- calls where no call of another function runs a finalizer
 local hand = core.hand -- pcall for a plain callback, and see core.lost
 local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
 local raise = core.raise -- again, with the trace that it has
@@ -245,7 +246,7 @@ local function ask(s, req)
   if section and not C.inside(section, get_local(key)) then
     p = C.wait_outside(section, s, req)
   else
-    submit(s, req)
+    roomy(submit, s, req)
     p = not req.done and promise_of(s, req)
   end
   if p then return p end
@@ -274,9 +275,7 @@ function ask_one(s, taker)
   return req.value
 end
 
--- Elements that were taken, and not used after all, go back to the front: to the readers in line
--- first, then to later reads.
-local function unread(s, items, n)
+local function put_back(s, items, n)
   if s.lent then s.lent() end
   if s.solo then unfold(s) end
   local section = s.section
@@ -313,6 +312,10 @@ local function unread(s, items, n)
   if not s.first then demand(s.log) end
   tell(desk)
 end
+
+-- Elements that were taken, and not used after all, go back to the front: to the readers in line
+-- first, then to later reads.
+local function unread(s, items, n) return roomy(put_back, s, items, n) end
 C.unread = unread
 
 ---- Making ----------------------------------------------------------------------
@@ -355,7 +358,7 @@ end
 local function push_slowly(log, v)
   if log.closed then raise(lwt.Closed) end
   if v == nil then return close(log) end
-  deliver(log, v, push_to_many)
+  roomy(deliver, log, v, push_to_many)
 end
 
 local AWAY <const> = SIZE + 2

@@ -3,6 +3,7 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
+local roomy = core.roomy
 local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local C = require "lwt.stream.line"
 
@@ -338,8 +339,8 @@ end
 local function listen(log, p, withdrawable)
   if withdrawable then set_eager(log) end
   if not log.on_value then
-    log.on_value = function(v) take_in(log, false, v) end
-    log.on_error = function(e) take_in(log, true, e) end
+    log.on_value = function(v) roomy(take_in, log, false, v) end
+    log.on_error = function(e) roomy(take_in, log, true, e) end
   end
   log.fetching = p
   hear(p, log.on_value, log.on_error, log.desk)

@@ -7,7 +7,7 @@ local C = require "lwt.stream.tell"
 local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
 local desk_of, decide = C.desk_of, C.decide
 local waiter, is_pending, type, error = core.waiter, lwt.is_pending, type, error
-local pcall = pcall
+local pcall, roomy = pcall, core.roomy
 
 -- A request: { p =, feed =, finish =, … }
 --   p        its promise, made when it has to wait; or
@@ -295,7 +295,7 @@ end
 local function watch(log, p)
   local f = log.on_withdraw
   if not f then
-    f = function() withdraw(log) end
+    f = function() roomy(withdraw, log) end
     log.on_withdraw = f
   end
   p:on_cancel(f)
