@@ -100,14 +100,13 @@ local function splitting(stages)
   end
 end
 
--- Has somebody to do with a stream in between?
-local function in_use(stages, split)
-  for k = 1, #stages - 1 do
-    local st = stages[k]
-    local d = st.stream
-    if d.pull ~= st.source and d.lent ~= split then return true end
-  end
-  return false
+-- A finalizer has read one of the streams meanwhile: the last one does not wait for `p`.
+local function no_more(stages, x, taker, p)
+  set_free(stages)
+  C.take_back(nil, p)
+  if x.log == x then return alone(stages, x, taker) end
+  C.use_log(x)
+  return x.pull(x, taker)
 end
 
 -- There was nothing for the chain `stages`, read for `x` and `taker`. The last one waits for
@@ -133,18 +132,14 @@ local function missed(stages, x, taker, p)
     split = stages.split or split
     stages.split = split
   end
-  if in_use(stages, split) or x.log ~= x and x.log.fetching then -- a finalizer has read one of them
-    C.take_back(nil, p)
-    if x.log == x then return alone(stages, x, taker) end
-    C.use_log(x)
-    return x.pull(x, taker)
-  end
+  if x.log ~= x and x.log.fetching then return no_more(stages, x, taker, p) end
   stages.wait = p
   for k = 1, n - 1 do
     local d = stages[k].stream
     local before = d.lent
     if before ~= split then
       if before and before ~= stages.give_back then before() end
+      if d.pull ~= stages[k].source then return no_more(stages, x, taker, p) end
       d.lent, d.pull = split, lent
     end
   end
