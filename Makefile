@@ -152,6 +152,8 @@ $(BUILD)/lwt/uv.so: $(UV_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LIBFLAG) $(CFLAGS) $(LDFLAGS) -o $@ $(UV_OBJ) $(UV_LIBS)
 
+# (With -Werror the same is made.)
+recorded = $(subst ','\'',$(filter-out -Werror,$($(1)_CC)) $($(1)_SRC) $($(1)_LDFLAGS) $($(1)_LIBS))
 define build_rock
 $$($(1)_OBJ): $$(BUILD)/%.o: src/%.c $$(BUILD)/$(1).flags
 	@mkdir -p $$(@D)
@@ -164,9 +166,9 @@ $$(BUILD)/lwt/$(1)/core.so: $$($(1)_OBJ)
 	$$(Q)$$(CC) $$(LIBFLAG) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$($(1)_OBJ) $$($(1)_LDFLAGS) $$($(1)_LIBS)
 
 $$(BUILD)/$(1).flags: $$(BUILD)/flags FORCE
-	@echo '$$(subst ','\'',$$($(1)_CC) $$($(1)_SRC) $$($(1)_LDFLAGS) $$($(1)_LIBS))' | cmp -s - $$@ || { \
+	@echo '$$(call recorded,$(1))' | cmp -s - $$@ || { \
 	  rm -f $$(filter-out $$($(1)_OBJ),$$(wildcard $$(BUILD)/$(1)/*.o $$(BUILD)/$(1)/*/*.o)) && \
-	  echo '$$(subst ','\'',$$($(1)_CC) $$($(1)_SRC) $$($(1)_LDFLAGS) $$($(1)_LIBS))' > $$@; }
+	  echo '$$(call recorded,$(1))' > $$@; }
 endef
 $(foreach rock,$(BUILT_ROCKS),$(eval $(call build_rock,$(rock))))
 

@@ -28,6 +28,7 @@ build = {
         "src/ssl/buffer.c",
         "src/ssl/certificate.c",
         "src/ssl/context.c",
+        "src/ssl/direct.c",
         "src/ssl/error.c",
         "src/ssl/handshake.c",
         "src/ssl/load.c",
@@ -51,6 +52,7 @@ build = {
     ["lwt.ssl.handshake"] = "lua/lwt/ssl/handshake.lua",
     ["lwt.ssl.stream"] = "lua/lwt/ssl/stream.lua",
     ["lwt.ssl.transport"] = "lua/lwt/ssl/transport.lua",
+    ["lwt.ssl.waiting"] = "lua/lwt/ssl/waiting.lua",
   },
   -- (end)
 }

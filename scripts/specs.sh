@@ -66,7 +66,7 @@ done
 # The files that take longest come first, so that none of them is what all wait for at the end.
 long='spec/log/oom_spec.lua spec/uv/oom_spec.lua spec/core/oom_spec.lua spec/stream/oom_spec.lua spec/uv/finalizer_spec.lua
   spec/toplevel/command_spec.lua spec/toplevel/prompt_spec.lua spec/byte_sources_spec.lua spec/ssl/context_spec.lua spec/docs_spec.lua
-  spec/rocks_spec.lua spec/uv/refused_calls_spec.lua spec/process/end_spec.lua spec/bin_spec.lua spec/uv/fs/fs_spec.lua
+  spec/rocks_spec.lua spec/uv/refused_calls_spec.lua spec/process/end_spec.lua spec/bin_spec.lua spec/uv/fs/path_spec.lua
   spec/io_spec.lua spec/core/depth_spec.lua spec/core/leaks_spec.lua spec/install_spec.lua'
 # These look at texts and at what make does: under a sanitizer or valgrind they would say the same.
 plain='^$'

@@ -3,6 +3,8 @@
 local later = require "lwt.internal.later"
 local script = require "spec.support.script"
 
+local root = os.getenv "PWD"
+
 -- In a process of its own, where nothing has been read.
 local function run(text)
   local result = script.run(text)
@@ -129,5 +131,26 @@ describe("what is read later", function()
     assert.matches("bad argument #2 to 'establish_server'", out)
     for line in out:gmatch "[^\n]+" do assert.matches("^/[^:]+:%d+: bad argument", line) end
     assert.is_nil(out:find("lua/lwt/", 1, true))
+  end)
+
+  it("is found when lwt was, by a relative path, and the program has gone elsewhere since", function()
+    local out = run(([[
+      local lfs = require "lfs"
+      lfs.chdir(%q)
+      local paths = { path = package.path, cpath = package.cpath }
+      for field, path in pairs(paths) do -- as LUA_PATH="./lua/?.lua" would have it
+        package[field] = path:gsub("[^;]+", function(template)
+          local at = template:sub(1, #%q) == %q and template:sub(#%q + 2)
+          return at and "./" .. at or nil
+        end)
+      end
+      local lwt, stream = require "lwt", require "lwt.stream"
+      lfs.chdir "/"
+      local s = stream.of_list({ 1, 2 }):map(function(n) return n + 1 end) -- a part of lwt.stream
+      print(lwt.run(s:to_list())[2])
+      print(lwt.run(function() return (require "lwt.process".pread_line({ "pwd" }):await()) end)) -- all of lwt.uv
+      print(pcall(require, "lwt.nothing") or "not there")
+    ]]):format(root, root, root, root))
+    assert.equal("3\n/\nnot there\n", out)
   end)
 end)

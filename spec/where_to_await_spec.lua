@@ -302,3 +302,43 @@ describe("doc/where-to-await.md", function()
     for place in pairs(places) do assert(told[place], place) end
   end)
 end)
+
+describe("a misplaced await", function()
+  local lio, seq, react = require "lwt.io", require "lwt.seq", require "lwt.react"
+  local r, w = lio.pipe()
+  local s = require "lwt.stream".create()
+  local waiting = seq.of_list({ 1 }):map_s(function() return (lwt.wait()) end)
+
+  -- Each awaits in a file of lwt's.
+  local calls = {
+    ["for … in stream"] = function() for _ in s do error "an element" end end,
+    ["for … in ch:lines()"] = function() for _ in r:lines() do error "a line" end end,
+    ["for … in q:each()"] = function() for _ in waiting:each() do error "an element" end end,
+    ["a direct view of a stream"] = function() local _ = lwt.direct(s):next() end,
+    ["a direct view of a channel"] = function() local _ = lwt.direct(r):read_line() end,
+    ["a direct view of a module"] = function() local _ = lwt.direct(require "lwt.fs").stat "/" end,
+    ["a direct view of an event"] = function() local _ = lwt.direct(react.E.create()):next() end,
+    ["await itself"] = function() local _ = await(lwt.fulfilled()) end,
+  }
+
+  for name, call in pairs(calls) do
+    it(("is told at the line of the caller: %s"):format(name), function()
+      local info = debug.getinfo(call, "S")
+      local place = ("%s:%d: attempt to await "):format(info.short_src, info.linedefined)
+      local function told(f)
+        local ok, err = pcall(f)
+        assert.is_false(ok)
+        assert.equal(place, tostring(err):sub(1, #place))
+      end
+      told(call)
+      lwt.fulfilled():on_success(function() told(call) end)
+      lwt.run(function() told(coroutine.wrap(call)) end)
+    end)
+  end
+
+  it("is told without a place where it was C that called", function()
+    assert.equal("attempt to await outside a task (use lwt.run or lwt.spawn)", select(2, pcall(await, lwt.fulfilled())))
+    w:abort()
+    r:abort()
+  end)
+end)

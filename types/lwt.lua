@@ -3985,7 +3985,8 @@ function lwt_Stream:map_list_s(f) end
 ---@return lwt.Stream<T>
 function lwt_Stream:flatten() end
 
----The elements of `a`, then those of `b`, which is not touched before.
+---The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+---that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3
@@ -5726,6 +5727,21 @@ lwt_module.sleep = function(s) end
 ---@return lwt.Promise<any>
 lwt_module.timeout = function(s) end
 
+---Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
+---loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+---`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+---give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+---`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
+---in the very turn in which its time is over, and then it is never given back.
+---```lua
+---print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
+---```
+---@generic T
+---@param s number seconds
+---@param x lwt.Promise<T>|async fun(): T?, ...?
+---@return lwt.Promise<T>
+lwt_module.with_timeout = function(s, x) end
+
 ---The loop's clock: seconds, monotonic, from an arbitrary start. Virtual when the engine is.
 ---```lua
 ---print(math.type(lwt.now()))   --> float
@@ -5779,21 +5795,6 @@ lwt_module.dont_wait = function(f, h) end
 ---@param p lwt.Promise
 lwt_module.ignore_result = function(p) end
 
----Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
----loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
----`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
----give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
----`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
----in the very turn in which its time is over, and then it is never given back.
----```lua
----print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
----```
----@generic T
----@param s number seconds
----@param x lwt.Promise<T>|async fun(): T?, ...?
----@return lwt.Promise<T>
-lwt_module.with_timeout = function(s, x) end
-
 ---A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
 ---a promise that is already fulfilled: for long computations that should let others have a turn.
 ---```lua
@@ -5826,7 +5827,7 @@ lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 ---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
----Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+---Some views wait without making a promise, which is faster and takes less memory: those of mvars, of sockets and of TLS streams (`read`, `write`),
 ---and `sleep` in that of `lwt`.
 ---```lua
 ---local l = lwt.direct(lwt)
@@ -6270,7 +6271,7 @@ lwt_fs_module.mkdir = function(path, opts) end
 lwt_fs_module.mkdtemp = function(template) end
 
 ---Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
----`unlink`, it comes after calls that were cancelled before.
+---`unlink`, it comes after calls that were cancelled before and may be making something in it.
 ---```lua
 ---await(fs.mkdir("d"))
 ---await(fs.rmdir("d"))
@@ -10554,7 +10555,8 @@ lwt_stream_module.map_list_s = function(s, f) end
 ---@return lwt.Stream<T>
 lwt_stream_module.flatten = function(s) end
 
----The elements of `a`, then those of `b`, which is not touched before.
+---The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+---that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---```lua
 ---local s = stream.of_list({ 1 }):append(stream.of_list { 2, 3 })
 ---print(table.concat(await(s:to_list()), " "))   --> 1 2 3

@@ -532,6 +532,73 @@ op("channel_echo", "a line to a task that sends it back, on channels over TCP (b
   end
 end, "uv")
 
+local kilobyte = ("x"):rep(1024)
+
+-- A server's context with a certificate made for this, and what gives two streams over TCP that speak TLS.
+local function tls()
+  local net, ssl = require "lwt.net", require "lwt.ssl"
+  local pem, key = os.tmpname(), os.tmpname()
+  assert(os.execute(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 "
+    .. "-subj /CN=bench -keyout %s -out %s 2>/dev/null"):format(key, pem)))
+  local server = ssl.context { role = "server", cert = pem, key = key }
+  local client = ssl.context { verify = false }
+  os.remove(pem)
+  os.remove(key)
+  local listener = await(net.tcp_listen "127.0.0.1:0")
+  return function()
+    local there = net.tcp_connect(listener:address())
+    local accepting = ssl.accept(await(listener:accept()), server)
+    return await(lwt.both(accepting, ssl.connect(await(there), { context = client })))
+  end
+end
+
+op("tls_echo", "1 KiB to a task that sends it back, over TLS (both ends counted)", function()
+  local server, client = tls()()
+  spawn(function()
+    while true do
+      local data = await(server:read())
+      if not data then return end
+      await(server:write(data))
+    end
+  end)
+  return function(n)
+    for _ = 1, n do
+      await(client:write(kilobyte))
+      await(client:read())
+    end
+  end
+end, "uv")
+
+op("tls_echo_direct", "the same through the direct views of the streams", function()
+  local server, client = tls()()
+  server, client = lwt.direct(server), lwt.direct(client)
+  spawn(function()
+    while true do
+      local data = server:read()
+      if not data then return end
+      server:write(data)
+    end
+  end)
+  return function(n)
+    for _ = 1, n do
+      client:write(kilobyte)
+      client:read()
+    end
+  end
+end, "uv")
+
+op("tls_handshake", "a hundredth of a connection: TLS handshake, a byte, the end (both ends counted)", function()
+  local pair = tls()
+  return function(n)
+    for _ = 1, n // 100 do
+      local server, client = pair()
+      await(server:write "x")
+      await(client:read())
+      await(lwt.both(client:close(), server:close()))
+    end
+  end
+end, "uv")
+
 ---------------------------------------------------------------------------------------------------
 -- Logging
 

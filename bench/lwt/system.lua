@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local fs = require "lwt.fs"
 local net = require "lwt.net"
 local process = require "lwt.process"
+local semaphore = require "lwt.semaphore"
 local bench = require "bench.harness"
 
 local await = lwt.await
@@ -24,36 +25,24 @@ function W.scandir(path)
   end)
 end
 
--- The entries of a folder and of those in it, each with its size; so many folders at once.
+-- The entries of a folder and of those in it, each with its size; eight folders at once.
 local function walk(path)
   local n, bytes = 0, 0
-  local folders = { path }
-  local function visit(folder)
+  local eight = semaphore.create(8)
+  local function sizes_in(folder, subfolder)
     local list = await(fs.scandir(folder))
-    local sizes = {}
+    local stats = {}
     for i, entry in ipairs(list) do
       local name = folder .. "/" .. entry.name
-      sizes[i] = fs.lstat(name)
-      if entry.type == "directory" then folders[#folders + 1] = name end
+      stats[i] = fs.lstat(name)
+      if entry.type == "directory" then subfolder(name) end
     end
-    for i = 1, #sizes do bytes = bytes + await(sizes[i]).size end
+    for i = 1, #stats do bytes = bytes + await(stats[i]).size end
     n = n + #list
   end
-  local busy = 0
   await(lwt.scope(function(s)
-    while folders[1] or busy > 0 do
-      local folder = table.remove(folders)
-      if folder and busy < 8 then
-        busy = busy + 1
-        s:spawn(function()
-          visit(folder)
-          busy = busy - 1
-        end)
-      else
-        folders[#folders + 1] = folder
-        lwt.yield()
-      end
-    end
+    local function visit(folder) await(eight:with(sizes_in, folder, function(name) s:spawn(visit, name) end)) end
+    visit(path)
   end))
   return n, bytes
 end

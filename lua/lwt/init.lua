@@ -40,7 +40,7 @@ for _, name in ipairs {
   "cancel", "protected", "no_cancel", "wrap_in_cancelable",
   "spawn", "await", "yield", "pause", "current", "shield", "scope", "errors",
   "new_key", "get", "set", "with_value",
-  "sleep", "timeout", "now", "run", "step", "at_exit", "async_exception_hook",
+  "sleep", "timeout", "with_timeout", "now", "run", "step", "at_exit", "async_exception_hook",
   "traceback", "tasks", "name", "stall", "debug", "coroutine",
   "Canceled", "Timeout", "EOF", "Closed", "Interrupted",
 } do
@@ -54,6 +54,10 @@ do
   local folder = debug.getinfo(1, "S").source:match "^(@.*[/\\]lwt[/\\])init%.lua$"
   if folder then core.own_sources(folder) end
 end
+
+-- What lwt reads later than now is looked for where it is now, also when the program has changed its
+-- folder since and package.path is of relative paths.
+require "lwt.internal.found"(core.getcwd())
 
 require "lwt.internal.unawaited"(getmetatable(core.fulfilled()).__index)
 
@@ -98,30 +102,6 @@ function lwt.ignore_result(p)
   local state, err = core.state(p)
   if state == "rejected" then error(err, 0) end
   if state == "pending" then p:on_failure(report) end
-end
-
---- Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
---- loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
---- `x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
---- give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
---- `lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
---- in the very turn in which its time is over, and then it is never given back.
----
---- ```lua
---- print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
---- ```
----@generic T
----@param s number seconds
----@param x lwt.Promise<T>|async fun(): T?, ...?
----@return lwt.Promise<T>
-function lwt.with_timeout(s, x)
-  args.seconds(1, "with_timeout", s)
-  local p = x
-  if not is_promise(x) then
-    if not is_callable(x) then args.wrong(2, "with_timeout", "promise or function", x) end
-    p = spawn(x)
-  end
-  return core.pick_two(p, core.timeout(s))
 end
 
 --- A function that gives `lwt.pause()` when more than `s` seconds have passed since it last did (or since it was made), and otherwise
@@ -364,7 +344,7 @@ end
 
 --- A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 --- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
---- Some views wait without making a promise, which is faster and takes less memory: those of mvars and of sockets (`read`, `write`),
+--- Some views wait without making a promise, which is faster and takes less memory: those of mvars, of sockets and of TLS streams (`read`, `write`),
 --- and `sleep` in that of `lwt`.
 ---
 --- ```lua

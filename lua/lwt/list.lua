@@ -197,7 +197,11 @@ function M.map_n(f, l, max)
   max = max == nil and 1 or args.integer(3, "map_n", max, 1)
   return crew.run(max, function(c)
     local out = { n = n }
-    c:loop(function(i) out[i] = value(f(l[i])) end, n)
+    c:loop(function(i)
+      local v = f(l[i])
+      if v ~= nil and is_promise(v) then v = await(v) end
+      out[i] = v
+    end, n)
     return out
   end)
 end

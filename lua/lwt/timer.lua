@@ -14,12 +14,41 @@ local lwt = require "lwt"
 local args = require "lwt.internal.args"
 local stored = require "lwt.internal.stored"
 
-local getmetatable = getmetatable
+local getmetatable, now, sleep = getmetatable, lwt.now, lwt.sleep
 
 ---@class lwt.Timer
 local M = {}
 local timer = { __name = "lwt.timer", __index = M }
 local handler -- of actions that fail; nil: the exception hook
+
+local function drop_sleep(t)
+  local p = t.sleep
+  t.sleep = nil
+  if p then p:cancel() end
+end
+
+local function arm(t, seconds)
+  local p = sleep(seconds)
+  p:on_success(t.woken)
+  if t.sleep or not t.deadline then -- a finalizer has started it, or stopped it
+    p:cancel()
+  else
+    t.sleep, t.wakes = p, t.deadline
+  end
+end
+
+-- A sleep of t is over: the one under way, unless that is pending, or there is none.
+local function wake(t)
+  local p = t.sleep
+  if not p or p:is_pending() then return end
+  t.sleep = nil
+  local at = now()
+  local left = t.deadline - at
+  -- Too small a rest to move the clock is none.
+  if left > 0 and at + left > at then return arm(t, left) end
+  t.deadline = nil
+  if handler then lwt.dont_wait(t.f, handler) else lwt.async(t.f) end
+end
 
 local function wrong_delay(seconds)
   if type(seconds) ~= "number" then return "number expected, got " .. type(seconds) end
@@ -43,34 +72,16 @@ function M.create(seconds, f)
   local wrong = wrong_delay(seconds)
   if wrong then args.bad(1, "create", wrong) end
   args.check_callable(2, "create", f)
-  return setmetatable({ seconds = seconds, f = stored.keep(f), deadline = nil, sleep = nil }, timer)
-end
-
-local function drop_sleep(t)
-  local sleep = t.sleep
-  t.sleep, t.wakes = nil, nil
-  if sleep then sleep:cancel() end
-end
-
-local function arm(t)
-  local now = lwt.now()
-  local sleep = lwt.sleep(math.max(0, t.deadline - now))
-  t.sleep, t.wakes = sleep, t.deadline
-  sleep:on_success(function()
-    if t.sleep ~= sleep then return end
-    t.sleep, t.wakes = nil, nil
-    local left = t.deadline - lwt.now()
-    -- Too small a rest to move the clock is none.
-    if left > 0 and lwt.now() + left > lwt.now() then return arm(t) end
-    t.deadline = nil
-    if handler then lwt.dont_wait(t.f, handler) else lwt.async(t.f) end
-  end)
+  local t = { seconds = seconds, f = stored.keep(f), woken = false, deadline = nil, sleep = nil }
+  t.woken = function() return wake(t) end
+  return setmetatable(t, timer)
 end
 
 local function start(t)
-  t.deadline = lwt.now() + t.seconds
-  if t.sleep and t.wakes > t.deadline then drop_sleep(t) end
-  if not t.sleep then arm(t) end
+  local deadline = now() + t.seconds
+  t.deadline = deadline
+  if t.sleep and t.wakes > deadline then drop_sleep(t) end
+  if not t.sleep then arm(t, t.seconds) end
 end
 
 --- Starts the timer, or starts it again from now.

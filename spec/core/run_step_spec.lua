@@ -51,6 +51,13 @@ describe("run", function()
     assert.equal(1, lwt.run(lwt.fulfilled(1)))
   end)
 
+  it("says what is wrong with the budget of a step", function()
+    for budget, why in pairs { [-1] = "negative budget", x = "number expected, got string" } do
+      assert.matches(why, select(2, pcall(lwt.step, budget)), 1, true)
+    end
+    assert.matches("(a number of seconds expected, got nan)", select(2, pcall(lwt.step, 0 / 0)), 1, true)
+  end)
+
   it("may be called again after it raised", function()
     assert.is_false((pcall(lwt.run, error, "x")))
     assert.equal(2, lwt.run(function() return 2 end))

@@ -43,6 +43,12 @@ describe("lwt.log.capture", function()
     assert.equal(before, #list)
   end))
 
+  it("takes no argument", function()
+    local ok, err = pcall(function() local _ = log.capture(5) end)
+    assert.is_false(ok)
+    assert.matches("capture_spec.lua:%d+: bad argument #1 to 'capture' %(no argument expected%)$", err)
+  end)
+
   it("does not swallow what a log that fails was told", spec(function(dir)
     local out, status = run(dir, [[
       local log = require "lwt.log"

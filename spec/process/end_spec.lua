@@ -396,6 +396,31 @@ describe("lwt.process", function()
     assert.equal(before, descriptors())
   end))
 
+  it("signals nobody else once somebody has reaped the child and its number is used again", function()
+    local reap = build.module(dir, "spec/support/reap.c", "reap")
+    local last = io.open("/proc/sys/kernel/ns_last_pid", "r+")
+    if last == nil then skip.here "the next process number cannot be set" end
+    last:close()
+    lwt.run(function()
+      local p = process.open { "true" }
+      reap(p.pid) -- and the loop has not turned: to lwt it still runs
+      local other
+      for _ = 1, 200 do -- the other processes of the machine take numbers, too
+        last = io.open("/proc/sys/kernel/ns_last_pid", "w")
+        local set = last and last:write(p.pid - 1) and last:close()
+        if not set then skip.here "the next process number cannot be set" end
+        other = process.open { "sleep", "100" }
+        if other.pid == p.pid then break end
+        other:kill "KILL"
+      end
+      assert.equal(p.pid, other.pid)
+      assert.is_false(p:kill "TERM")
+      assert.is_true(other:kill "KILL")
+      assert.same({ signal = "KILL" }, await(other:status()))
+      pcall(await, p:status())
+    end)
+  end)
+
   it("hears of every end where the system has no pidfd", function()
     local library = build.library(dir, "spec/support/refuse.c", "refuse")
     local script = shell.write(dir .. "/many.lua", ([[

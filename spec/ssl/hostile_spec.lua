@@ -132,7 +132,9 @@ describe("lwt.ssl", function()
         local there, back = lengths(context)
         local step = os.getenv "LWT_UNDER" and 61 or os.getenv "LWT_SPEC_FULL" and 1 or 13
         for n = 0, there - 1, step do cut(context, n, true) end
-        for n = 0, back - 1, step do cut(context, n, false) end
+        -- (A signature of the server's may be up to three bytes shorter than the one measured; a cut that never
+        -- comes would be waited for for ever.)
+        for n = 0, back - 4, step do cut(context, n, false) end
         test.assert_clean()
       end)
     end

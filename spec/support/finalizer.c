@@ -2,7 +2,7 @@
 **
 ** Its allocator counts the requests of an operation, and at the n-th it has the collector make a
 ** whole cycle as soon as Lua looks whether it should, which runs the finalizer of an object that was garbage before the
-** operation began. Or it does so at the n-th call of a function. That finalizer is an ordinary one: Lua runs it where it would run any. What it
+** operation began. That finalizer is an ordinary one: Lua runs it where it would run any. What it
 ** does and what must hold afterwards is told by the script, which the program runs once for every
 ** operation, in a process of its own: one that crashes or hangs is told, and the others go on.
 **
@@ -24,7 +24,7 @@ void __sanitizer_set_death_callback(void (*callback)(void));
 enum { IDLE, COUNTING, DUE, FIRED };
 
 static lua_State *state;
-static int at = IDLE, calls;
+static int at = IDLE;
 static long requests, limit;
 static char what[256];
 
@@ -33,7 +33,7 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
   if (at == FIRED && nsize != 0) {
     at = IDLE;
     lua_gc(state, LUA_GCSTOP);
-  } else if (at == COUNTING && !calls && nsize > (ptr == NULL ? 0 : osize) && ++requests == limit) {
+  } else if (at == COUNTING && nsize > (ptr == NULL ? 0 : osize) && ++requests == limit) {
     at = DUE;
     lua_gc(state, LUA_GCRESTART); /* sets the debt to nothing: this request makes one */
   }
@@ -54,27 +54,11 @@ static int l_trap(lua_State *L) {
   return 0;
 }
 
-/* Every call of a function may run a finalizer: where the stack has to grow for it. */
-static void on_call(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  if (at != COUNTING || !calls || ++requests != limit) return;
-  at = DUE;
-  lua_gc(L, LUA_GCCOLLECT);
-  at = IDLE;
-}
-
-/* watch(): calls in the running coroutine are counted, and in those that it makes. */
-static int l_watch(lua_State *L) {
-  lua_sethook(L, on_call, LUA_MASKCALL, 0);
-  return 0;
-}
-
-/* arm(name, n, f, calls): from now on f is called at the n-th request, or at the n-th call. */
+/* arm(name, n, f): from now on f is called at the n-th request. */
 static int l_arm(lua_State *L) {
   snprintf(what, sizeof what, "%s", luaL_checkstring(L, 1));
   limit = (long)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
-  calls = lua_toboolean(L, 4);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCCOLLECT);
   lua_gc(L, LUA_GCCOLLECT);
@@ -106,7 +90,7 @@ static void on_alarm(int sig) {
   _exit(1);
 }
 
-static const luaL_Reg functions[] = {{"arm", l_arm}, {"disarm", l_disarm}, {"watch", l_watch}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"arm", l_arm}, {"disarm", l_disarm}, {NULL, NULL}};
 
 /* A state with the libraries, lwt at hand, and the script's table on the stack. */
 static lua_State *open_state(const char *script) {

@@ -14,7 +14,6 @@
 --             pcall gave. Asserts what has to be true
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
---   calls     true: at the n-th call of a function instead
 --   alone     true: without what any finalizer may do
 --   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
@@ -107,11 +106,8 @@ local function attempt(op, name, disturb, label, n)
     if ok and lwt.is_promise(x) then promise = x end
     if not ok and not is_clear(x) then trouble = x end
   end
-  armed.arm(label, n, finalize, op.calls)
-  s.task = lwt.spawn(function()
-    if op.calls then armed.watch() end
-    return op.run(s)
-  end)
+  armed.arm(label, n, finalize)
+  s.task = lwt.spawn(op.run, s)
   local got = table.pack(pcall(lwt.await, s.task))
   local over = armed.disarm()
   if trouble then fail("the finalizer failed: %s", tostring(trouble)) end

@@ -29,17 +29,12 @@ local pipes = {
   choose = function(s) return stream.choose { s, (stream.of_list {}) } end,
   wrap_exn = function(s) return s:wrap_exn():map(function(r) return r.value end) end,
   from = function(s) return stream.from(function() return s:get() end) end,
-  from_direct = function(s)
-    return stream.from_direct(function() return s:get_available_up_to(1)[1] or -1 end)
-      :filter(function(v) return v > 0 end)
-  end,
   generate = function(s)
     return stream.generate(function(yield) for v in s do yield(v) end end)
   end,
   clone = function(s) return s:clone() end,
   clone_of_map = function(s) return s:map(same):clone() end,
 }
-pipes.from_direct = nil -- it has no end
 
 local function give(s, v, who)
   if v == nil then return end
@@ -261,15 +256,13 @@ local function setup_of(make, bound, twin)
 end
 
 local list = {}
-local function add(name, make, bound, script, calls)
+local function add(name, make, bound, script)
   list[#list + 1] = {
-    name = ("%s: %s%s, %s"):format(calls and "calls" or "pipes", name,
-      bound and " of a bounded stream" or "", script),
+    name = ("pipes: %s%s, %s"):format(name, bound and " of a bounded stream" or "", script),
     setup = setup_of(make, bound, script == "clones"),
     run = scripts[script],
     disturb = script == "tasks" and only_others or disturb,
     check = check,
-    calls = calls,
     alone = true,
   }
 end
@@ -283,10 +276,8 @@ end
 
 for _, name in ipairs(sorted(pipes)) do
   for _, script in ipairs(sorted(scripts)) do
-    for _, calls in ipairs { false, true } do
-      add(name, pipes[name], nil, script, calls)
-      if not name:find "clone" and script ~= "clones" then add(name, pipes[name], 1, script, calls) end
-    end
+    add(name, pipes[name], nil, script)
+    if not name:find "clone" and script ~= "clones" then add(name, pipes[name], 1, script) end
   end
 end
 

@@ -195,12 +195,12 @@ return {
       if ok then kit.equal("hello", data) end
     end,
     teardown = function(s)
+      s.x:close() -- first: one end may wait for the other, which was cancelled
+      s.y:close()
       for _, p in ipairs { s.p or false, s.q or false } do
         local ok, stream = pcall(await, p)
         if ok and stream then pcall(await, stream:close()) end
       end
-      s.x:close()
-      s.y:close()
     end,
   },
 }

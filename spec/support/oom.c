@@ -144,7 +144,7 @@ static uv_loop_t the_host_loop, *host_loop;
 
 /* host_loop(turn): a loop of the program's own; turned once, if so it should be. */
 static int l_host_loop(lua_State *L) {
-  if (host_loop == NULL && uv_loop_init(host_loop = &the_host_loop) != 0) return luaL_error(L, "no loop");
+  if (host_loop == NULL && uv_loop_init(host_loop = &the_host_loop) != 0) return luaL_error(L, "no memory for a loop");
   if (lua_toboolean(L, 1)) uv_run(host_loop, UV_RUN_NOWAIT);
   lua_pushlightuserdata(L, host_loop);
   return 1;

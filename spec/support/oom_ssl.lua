@@ -123,6 +123,29 @@ section("reading and writing", function()
   end)
 end)
 
+-- Tasks that read and write through the direct view: one that waits in C, one behind it, a cancelled one.
+section("the direct view", function()
+  return limited(function()
+    local s, c = pair()
+    local ok, err = pcall(function()
+      local shown, other = lwt.direct(s), lwt.direct(c)
+      local first = lwt.spawn(function() return shown:read(3) end)
+      local second = lwt.spawn(function() return shown:read(3) end)
+      other:write "onetwo"
+      say(first:await(), second:await())
+      local third = lwt.spawn(function() return shown:read() end)
+      lwt.yield()
+      third:cancel()
+      other:write "three"
+      say(shown:read())
+      other:shutdown()
+      say(shown:read())
+    end)
+    if not ok then say(err) end
+    lwt.both(s:close(), c:close()):await()
+  end)
+end)
+
 -- A context that a function chooses; a session that is resumed; what is told of a connection.
 section("names and sessions", function()
   return limited(function()

@@ -69,7 +69,7 @@ describe("confirm", function()
       print("answer", await(term.confirm(question)))
     ]])
     on:expect "and more"
-    on:wait(function() return on.screen:everything()[4]:find "^or many" end, "the question below")
+    on:wait(function() return (on.screen:everything()[4] or ""):find "^or many" end, "the question below")
     on:type "n"
     on:expect "answer\tfalse"
     on:finish()

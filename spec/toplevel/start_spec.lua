@@ -70,7 +70,7 @@ end)
 describe("lwt -e", function()
   it("loads the core, and little else", function()
     local ran = shell.run(("%s %s/bin/lwt -e '%s'"):format(shell.lua, shell.here, LOADED))
-    assert.equal("lwt lwt.core lwt.internal.args lwt.internal.rocks lwt.internal.run_in_task "
-      .. "lwt.internal.unawaited lwt.uv\n", ran.out)
+    assert.equal("lwt lwt.core lwt.internal.args lwt.internal.found lwt.internal.rocks "
+      .. "lwt.internal.run_in_task lwt.internal.unawaited lwt.uv\n", ran.out)
   end)
 end)

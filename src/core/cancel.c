@@ -203,12 +203,14 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
 /* ---- Doing it ---------------------------------------------------------------- */
 
 /* Rejects the promise at idx (of a record: the one it has become). The waiters that are
-** to be told of it are put on the work stack. */
-static void mark(lua_State *L, lwt_context *c, int idx) {
+** to be told of it are put on the work stack. With `alone`, nothing else is rejected before
+** they are told: a single one needs no list then. */
+static void mark(lua_State *L, lwt_context *c, int idx, int alone) {
   promise *rec = (promise *)lua_touserdata(L, idx), *p;
   int top = lua_gettop(L);
   lua_pushvalue(L, idx);
-  p = lwt_promise_listify(L, top + 1, lwt_promise_find(L, top + 1));
+  p = lwt_promise_find(L, top + 1);
+  if (!alone || rec->kind > K_TIMER) p = lwt_promise_listify(L, top + 1, p);
   if (p->state != S_PENDING) {
     lua_settop(L, top);
     return;
@@ -266,7 +268,7 @@ static void perform(lua_State *L, lwt_context *c, walk *k) {
     t = (task *)lua_touserdata(L, top + 1);
     lua_rawgeti(L, k->actions, i + 1);
     switch (lua_tointeger(L, -1)) {
-    case DO_MARK: mark(L, c, top + 1); break;
+    case DO_MARK: mark(L, c, top + 1, 0); break;
     case DO_FLAG: lwt_task_due(L, c, t, TF_CANCEL); break;
     case DO_INTERRUPT: lwt_task_interrupt(L, c, t, top + 1); break;
     default: close_scope(L, c, k, top + 1);
@@ -299,7 +301,8 @@ static void begin(lua_State *L, lwt_context *c, walk *k) {
   k->base = c->nframes;
 }
 
-static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside) {
+static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside,
+                  int alone) {
   int top = lua_gettop(L);
   promise *p;
   walk k;
@@ -310,7 +313,7 @@ static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside) 
   k.nactions = 2;
   if (p->state == S_PENDING && p->how == C_SELF &&
       !(p->flags & F_GUARDED)) { /* no walk needed */
-    mark(L, c, top + 1);
+    mark(L, c, top + 1, alone);
   } else {
     begin(L, c, &k);
     lua_pushvalue(L, top + 1);
@@ -324,13 +327,13 @@ static int cancel(lua_State *L, lwt_context *c, int idx, const promise *inside) 
 /* Cancels the promise at idx. The waiters that are to be told are put on the work stack,
 ** which the caller has to work off. Returns whether anything could be cancelled. */
 int lwt_cancel_push(lua_State *L, lwt_context *c, int idx) {
-  return cancel(L, c, idx, NULL);
+  return cancel(L, c, idx, NULL, 0);
 }
 
 /* The scope at idx cancels all its tasks, and is not cancelled itself. */
 void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
   int base = c->work;
-  cancel(L, c, idx, (promise *)lua_touserdata(L, idx));
+  cancel(L, c, idx, (promise *)lua_touserdata(L, idx), 0);
   if (c->work > base) lwt_resolve_drive(L, c, base);
   c->calls++; /* see told_by_walk: the walk is over */
 }
@@ -338,8 +341,8 @@ void lwt_cancel_inside(lua_State *L, lwt_context *c, int idx) {
 /* Cancels the promise at idx and runs what follows from it. Returns whether
 ** anything could be cancelled. */
 int lwt_cancel(lua_State *L, lwt_context *c, int idx) {
-  int base = c->work, found = lwt_cancel_push(L, c, idx);
-  if (c->work > base) lwt_resolve_drive(L, c, base);
+  int base = c->work, found = cancel(L, c, idx, NULL, c->nest < MAX_NEST);
+  if (c->has_current || c->work > base) lwt_resolve_drive(L, c, base);
   c->calls++; /* see told_by_walk: the walk is over */
   return found;
 }

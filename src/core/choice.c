@@ -295,9 +295,8 @@ static int l_pick(lua_State *L) {
   return choice_of_list(L, K_PICK);
 }
 
-/* core.pick_two(p, q): pick{p, q} without a list to be made first. */
-static int l_pick_two(lua_State *L) {
-  lwt_context *c = context_of(L);
+/* For with_timeout: pick of the promises at 1 and 2, which are all that is on the stack. */
+int lwt_pick_two(lua_State *L, lwt_context *c) {
   int pending = lwt_several_take_two(L, c, 1);
   return choice(L, c, K_PICK, 2, pending);
 }
@@ -356,7 +355,6 @@ static const luaL_Reg functions[] = {{"choose", l_choose},
                                      {"nchoose", l_nchoose},
                                      {"npick", l_npick},
                                      {"nchoose_split", l_nchoose_split},
-                                     {"pick_two", l_pick_two},
                                      {NULL, NULL}};
 
 void lwt_choice_open(lua_State *L, lwt_context *c) {

@@ -142,18 +142,20 @@ static int result(lua_State *L, lwt_context *c, int base, int status, int follow
   return 1;
 }
 
-/* The input at 1: a promise, or a function to run as a task. `look`: whether its
-** rejection counts as looked at; not so where the result may be that very promise. */
-static promise *promise_or_task(lua_State *L, lwt_context *c, int look) {
-  if (lwt_promise_test(L, c, 1) == NULL) {
-    if (lua_type(L, 1) != LUA_TFUNCTION && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
-      luaL_typeerror(L, 1, "promise or function");
-    lua_settop(L, 3);
-    lua_pushvalue(L, 1);
+/* The input at idx: a promise, or a function to run as a task, which then takes its place. `look`:
+** whether its rejection counts as looked at; not so where the result may be that very promise. */
+promise *lwt_promise_or_task(lua_State *L, lwt_context *c, int idx, int look) {
+  if (lwt_promise_test(L, c, idx) == NULL) {
+    if (lua_type(L, idx) != LUA_TFUNCTION) {
+      if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL)
+        luaL_typeerror(L, idx, "promise or function");
+      lua_pop(L, 1);
+    }
+    lua_pushvalue(L, idx);
     lwt_task_spawn(L, c, 0);
-    lua_replace(L, 1);
+    lua_replace(L, idx);
   }
-  return look ? lwt_promise_arg(L, c, 1) : lwt_promise_passed(L, c, 1);
+  return look ? lwt_promise_arg(L, c, idx) : lwt_promise_passed(L, c, idx);
 }
 
 /* ---- bind, map ------------------------------------------------------------- */
@@ -233,7 +235,7 @@ static int l_catch(lua_State *L) {
   int base, status;
   lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  p = promise_or_task(L, c, 1);
+  p = lwt_promise_or_task(L, c, 1, 1);
   lua_settop(L, 2);
   if ((p = derive(L, c, p, K_CATCH, 1)) == NULL) return 1;
   if (p->state == S_FULFILLED) {
@@ -269,7 +271,7 @@ static int l_try_bind(lua_State *L) {
   lwt_check_callable(L, 2);
   lwt_check_callable(L, 3);
   lua_settop(L, 3);
-  p = promise_or_task(L, c, 1);
+  p = lwt_promise_or_task(L, c, 1, 1);
   lua_settop(L, 3);
   if ((p = derive(L, c, p, K_TRY_BIND, 2)) == NULL) return 1;
   if (too_deep(c)) {
@@ -329,7 +331,7 @@ static int l_finalize(lua_State *L) {
   int base, status;
   lwt_check_callable(L, 2);
   lua_settop(L, 2);
-  p = promise_or_task(L, c, 0);
+  p = lwt_promise_or_task(L, c, 1, 0);
   lua_settop(L, 2);
   if (derive(L, c, p, K_FINALIZE, 1) == NULL) return 1;
   if (too_deep(c)) {

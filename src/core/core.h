@@ -402,9 +402,11 @@ API void lwt_lost(lua_State *L, lwt_context *c);
 API void lwt_lost_open(lua_State *L, lwt_context *c);
 
 /* compose.c, several.c, choice.c: one and many. */
+API promise *lwt_promise_or_task(lua_State *L, lwt_context *c, int idx, int look);
 API void lwt_compose_open(lua_State *L, lwt_context *c);
 API void lwt_several_input(lua_State *L, lwt_context *c, int w, int src);
 API void lwt_several_open(lua_State *L, lwt_context *c);
+API int lwt_pick_two(lua_State *L, lwt_context *c);
 API void lwt_choice_finish(lua_State *L, lwt_context *c, int w);
 API void lwt_choice_open(lua_State *L, lwt_context *c);
 

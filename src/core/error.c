@@ -2,7 +2,7 @@
 ** the system, and what a misplaced await says. */
 #include <string.h>
 
-#include "core.h"
+#include "trace.h"
 
 /* One readable line: "open /x: no such file or directory (ENOENT)". Never raises. */
 static int error_tostring(lua_State *L) {
@@ -66,29 +66,45 @@ static const char *culprit(lua_State *L) {
   return NULL;
 }
 
+/* At the line of the user's that led here: a loop over a stream, say, awaits in a file of
+** lwt's. Without a line where it is C that called, as luaL_error. */
+static int raise_misplaced(lua_State *L, const char *message) {
+  lua_Debug ar;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 4, NULL);
+  if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "l", &ar) && ar.currentline > 0) {
+    lwt_trace_where(L, L, 1);
+    lua_pushliteral(L, ": ");
+  }
+  lua_pushstring(L, message);
+  lua_concat(L, lua_gettop(L) - top);
+  return lua_error(L);
+}
+
 /* Raises what is wrong with awaiting here, and what to do about it. */
 int lwt_error_awaiting(lua_State *L, lwt_context *c) {
   const char *name;
   if (c->callbacks > 0)
-    return luaL_error(
+    return raise_misplaced(
         L, "attempt to await outside a task (in a callback: return the promise, "
            "or use lwt.spawn)");
   if (c->current == NULL)
-    return luaL_error(L, "attempt to await outside a task (use lwt.run or lwt.spawn)");
+    return raise_misplaced(L,
+                           "attempt to await outside a task (use lwt.run or lwt.spawn)");
   if (L != c->current_co)
-    return luaL_error(
+    return raise_misplaced(
         L, "attempt to await outside a task: in a coroutine of its own (make it "
            "with lwt.coroutine.create or lwt.coroutine.wrap)");
   name = culprit(L);
   if (name == NULL)
-    return luaL_error(
+    return raise_misplaced(
         L, "attempt to await where Lua cannot yield (inside a C function); await "
            "before, or spawn a task");
-  return luaL_error(
-      L,
-      "attempt to await where Lua cannot yield (inside '%s'); await before, or "
-      "spawn a task",
-      name);
+  return raise_misplaced(
+      L, lua_pushfstring(L,
+                         "attempt to await where Lua cannot yield (inside '%s'); await "
+                         "before, or spawn a task",
+                         name));
 }
 
 /* ---- Making them -------------------------------------------------------------------------- */

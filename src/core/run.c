@@ -1,5 +1,6 @@
 /* run.c: run, which drives the loop until a promise is resolved, what is done at its end, and
 ** step, which drives it for one turn, for a host with a loop of its own. */
+#include <math.h>
 #include <string.h>
 
 #include "loop.h"
@@ -249,6 +250,7 @@ static int l_step(lua_State *L) {
   lwt_context *c = context_of(L);
   double budget = lwt_opt_number(L, 1), wait;
   int alive;
+  luaL_argcheck(L, !isnan(budget), 1, "a number of seconds expected, got nan");
   luaL_argcheck(L, budget >= 0, 1, "negative budget");
   lua_settop(L, 0);
   alive = step(L, c, budget, &wait);

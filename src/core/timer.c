@@ -295,6 +295,33 @@ static int l_timeout(lua_State *L) {
   return 1;
 }
 
+/*---
+Gives `x` (a promise, or a function, run as a task) at most `s` seconds: what it gives, or rejected with `lwt.Timeout`. Whichever
+loses is cancelled; in a task that is timed out `lwt.Canceled` is raised at its await, so that it can clean up. An
+`x` that is already resolved wins over any time, and of two deadlines at one moment the inner one comes first. To
+give up waiting for something that must be given back (a lock, a place in a pool), pass the promise itself,
+`lwt.with_timeout(s, m:lock())`: then either you have it, or it was withdrawn. A function that awaits it may get it
+in the very turn in which its time is over, and then it is never given back.
+
+```lua
+print(pcall(await, lwt.with_timeout(0.01, lwt.wait())))   --> false timeout
+```
+@generic T
+@param s number seconds
+@param x lwt.Promise<T>|async fun(): T?, ...?
+@return lwt.Promise<T>
+@function lwt.with_timeout(s, x)
+*/
+static int l_with_timeout(lua_State *L) {
+  lwt_context *c = context_of(L);
+  double seconds = check_seconds(L, 1);
+  lua_settop(L, 2);
+  if (lwt_promise_test(L, c, 2) == NULL) lwt_promise_or_task(L, c, 2, 0);
+  lua_replace(L, 1);
+  push_timer(L, c, seconds, 1);
+  return lwt_pick_two(L, c);
+}
+
 /* The time of day, in seconds since 1970: for what is written down (lwt.log). */
 static int l_wall(lua_State *L) {
   struct timespec t;
@@ -317,9 +344,10 @@ static int l_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"timeout", l_timeout},
-                                     {"now", l_now},     {"wall", l_wall},
-                                     {"nap", l_nap},     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"sleep", l_sleep}, {"timeout", l_timeout}, {"with_timeout", l_with_timeout},
+    {"now", l_now},     {"wall", l_wall},       {"nap", l_nap},
+    {NULL, NULL}};
 
 void lwt_timer_open(lua_State *L, lwt_context *c) {
   c->free_timer = NO_TIMER;

@@ -9,6 +9,7 @@
 ** promise's. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "trace.h"
 
@@ -24,6 +25,14 @@ static int l_own_sources(lua_State *L) {
   lua_settop(L, 1);
   lua_rawsetp(L, REG, &own_key);
   return 0;
+}
+
+/* core.getcwd(): the current folder, or nil. */
+static int l_getcwd(lua_State *L) {
+  char folder[4096];
+  if (getcwd(folder, sizeof folder) == NULL) return 0;
+  lua_pushstring(L, folder);
+  return 1;
 }
 
 /* Pushes "file:line" of the first Lua function at or above `level` of co: the user's
@@ -528,11 +537,9 @@ static int l_raise(lua_State *L) {
   return lwt_trace_raise(L, context_of(L));
 }
 
-static const luaL_Reg functions[] = {{"traceback", l_traceback},
-                                     {"guard", l_guard},
-                                     {"raise", l_raise},
-                                     {"own_sources", l_own_sources},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"traceback", l_traceback},     {"guard", l_guard},   {"raise", l_raise},
+    {"own_sources", l_own_sources}, {"getcwd", l_getcwd}, {NULL, NULL}};
 
 void lwt_trace_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);

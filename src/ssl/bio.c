@@ -21,15 +21,24 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *got) {
   return 1;
 }
 
+static void append(buffer *b, const char *data, size_t n) {
+  memcpy(b->data + b->len, data, n);
+  b->len += n;
+}
+
 static int bio_write(BIO *bio, const char *data, size_t size, size_t *put) {
   session *s = BIO_get_data(bio);
+  size_t held = s->tickets.len; /* (none of them is taken) */
   BIO_clear_retry_flags(bio);
-  if (!lwt_ssl_buffer_room(s, &s->out, size)) {
+  if (!lwt_ssl_buffer_room(s, &s->out, held + size)) {
     s->no_memory = 1;
     return 0;
   }
-  memcpy(s->out.data + s->out.len, data, size);
-  s->out.len += size;
+  if (held > 0) {
+    append(&s->out, s->tickets.data, held);
+    lwt_ssl_buffer_free(s, &s->tickets);
+  }
+  append(&s->out, data, size);
   *put = size;
   return 1;
 }

@@ -257,14 +257,9 @@ static int l_ask_name(lua_State *L) {
 static int l_tickets(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
   int on = lua_toboolean(L, 2);
-  c->no_tickets = !on;
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  c->late_tickets = on;
-  SSL_CTX_set_num_tickets(c->ctx, 0);
-#else
-  if (!on) SSL_CTX_set_num_tickets(c->ctx, 0);
-#endif
+  c->tickets = on;
   if (!on) {
+    SSL_CTX_set_num_tickets(c->ctx, 0);
     SSL_CTX_set_options(c->ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
   }

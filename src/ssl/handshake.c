@@ -13,6 +13,21 @@
 
 typedef enum step { STEP_DONE, STEP_READ, STEP_HELLO, STEP_FAILED } step;
 
+/* A server's TLS 1.3 tickets are all that it sends at the end of the handshake. They go with what it
+** sends next: sent by themselves, they would wait for a client that does not read, or meet
+** one that has gone and take its data with it. */
+static void hold_tickets(session *s) {
+  size_t n = s->out.len - s->out.at;
+  char *data;
+  if (!s->server || n == 0 || SSL_version(s->ssl) != TLS1_3_VERSION) return;
+  data = malloc(n);
+  if (data == NULL) return; /* they are sent now */
+  memcpy(data, s->out.data + s->out.at, n);
+  lwt_ssl_buffer_free(s, &s->out);
+  s->tickets = (buffer){.data = data, .len = n, .cap = n};
+  SSL_free_buffers(s->ssl); /* after these it keeps one */
+}
+
 /* Any thread. */
 static step take_step(session *s) {
   int r;
@@ -21,6 +36,7 @@ static step take_step(session *s) {
   r = SSL_do_handshake(s->ssl);
   if (r == 1) {
     s->open = 1;
+    hold_tickets(s);
     ERR_clear_error();
     return STEP_DONE;
   }
@@ -83,6 +99,20 @@ static void release(lwt_job *job) {
   free(j);
 }
 
+/* Over a socket, as far as that goes without waiting: what a step has to send is sent, and
+** what has come is looked at. */
+static step take_steps(lua_State *L, session *s) {
+  int socket;
+  step what;
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, LWT_SSL_SOCKET);
+  socket = lua_isnil(L, 2) ? 0 : 2;
+  do what = take_step(s);
+  while (socket != 0 && lwt_ssl_send(L, s, socket) && what == STEP_READ && !s->in_end &&
+         !s->slow && lwt_ssl_receive(L, s, socket) == 1);
+  return what;
+}
+
 /* handshake(): as push_step says, or a promise of that. */
 static int l_handshake(lua_State *L) {
   const lwt_api *lwt = lwt_ssl_lwt(L);
@@ -91,7 +121,7 @@ static int l_handshake(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   if (!s->slow || lwt->job_start == NULL || s->in.len == s->in.at ||
       (s->context->asks_name && s->hello == HELLO_NONE))
-    return push_step(L, s, take_step(s));
+    return push_step(L, s, take_steps(L, s));
   j = calloc(1, sizeof *j);
   if (j == NULL) return luaL_error(L, "not enough memory");
   j->job.worker = worker;
@@ -147,7 +177,7 @@ static int l_expect(lua_State *L) {
 static int adopt(session *s, const context *c) {
   unsigned char id[SSL_MAX_SID_CTX_LENGTH];
   const char *before = s->chosen != NULL ? s->chosen->curves : s->context->curves;
-  if (c->no_tickets) {
+  if (!c->tickets) {
     SSL_set_options(s->ssl, SSL_OP_NO_TICKET);
     if (RAND_bytes(id, sizeof id) != 1) return 0;
     if (!SSL_set_session_id_context(s->ssl, id, sizeof id)) return 0;

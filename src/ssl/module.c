@@ -25,6 +25,7 @@ __attribute__((visibility("default"))) int luaopen_lwt_ssl_core(lua_State *L) {
   lua_createtable(L, 0, 4);
   lwt_ssl_functions(L, functions);
   lwt_ssl_functions(L, lwt_ssl_methods);
+  lwt_ssl_functions(L, lwt_ssl_viewing);
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "library");
   return 1;

@@ -1,8 +1,8 @@
 /* reading.c: a read of a session whose transport is a socket of lwt.net. It makes no Lua
 ** string of the encrypted bytes, and waits without Lua code. At most one such read waits,
-** as a promise that the session's userdata has. Further reads, and those of other
-** transports, stand in line in lua/lwt/ssl/stream.lua, which also handles all cases that
-** are not simple: `attend` calls it.
+** as a promise that the session's userdata has, or as a task (direct.c). Further reads, and
+** those of other transports, stand in line in lua/lwt/ssl/stream.lua, which also handles all
+** cases that are not simple: `attend` calls it.
 */
 #include "ssl.h"
 
@@ -11,26 +11,14 @@
 
 const char lwt_ssl_attend = 0; /* by its address */
 
-typedef enum outcome {
-  R_BYTES,   /* decrypted ones wait */
-  R_END,     /* the peer's goodbye, or what is taken for it */
-  R_FAILED,  /* s->fault */
-  R_MEMORY,  /* there is none */
-  R_WAITS,   /* for the socket */
-  R_BLOCKED, /* until something is sent: see `go_on` */
-  R_TROUBLE  /* the socket's own `read` has to tell what, or to wait in its line */
-} outcome;
-
-static outcome failed(session *s) {
+static lwt_ssl_outcome failed(session *s) {
   return s->truncation && strcmp(lwt_ssl_fault(s)->code, "SSL_EOF") == 0 ? R_END
                                                                          : R_FAILED;
 }
 
-/* See what there is for a read of `want` bytes; 0: for a handshake, anything that has been
-** received. The session's userdata is at `conn`. Runs no Lua. */
-static outcome look(lua_State *L, int conn, session *s, size_t want) {
+lwt_ssl_outcome lwt_ssl_look(lua_State *L, int conn, session *s, size_t want) {
   int socket = lua_gettop(L) + 1;
-  outcome what = R_WAITS;
+  lwt_ssl_outcome what = R_WAITS;
   lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
   for (;;) {
     int n;
@@ -61,22 +49,27 @@ static outcome look(lua_State *L, int conn, session *s, size_t want) {
 
 /* ---- The promise that waits -------------------------------------------------------- */
 
-/* Push it and forget it. Allocates nothing. */
-static void take_reader(lua_State *L, session *s, int conn) {
-  s->reads = 0;
+/* Forget it, and let go of the userdata. Allocates nothing. */
+void lwt_ssl_end_read(lua_State *L, session *s) {
+  s->reads = LWT_SSL_NO_READ;
   s->turns++;
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
+}
+
+/* Push who reads, and forget it: a promise, or nil for a task. */
+static void take_reader(lua_State *L, session *s, int conn) {
   lua_getiuservalue(L, conn, LWT_SSL_READER);
   lua_pushnil(L);
   lua_setiuservalue(L, conn, LWT_SSL_READER);
-  lua_pushboolean(L, 0);
-  lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
+  lwt_ssl_end_read(L, s);
 }
 
 /* (Not of one that has been handed over, while another waits here.) */
 static void on_cancel(lua_State *L, void *data) {
   session *s = data;
   int top = lua_gettop(L);
-  if (!s->reads) return;
+  if (s->reads != LWT_SSL_PROMISE) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
   lua_getiuservalue(L, top + 1, LWT_SSL_READER);
   if (s->lwt->state(s->lwt, L, top + 2) != LWT_PENDING) {
@@ -86,22 +79,29 @@ static void on_cancel(lua_State *L, void *data) {
   lua_settop(L, top);
 }
 
-/* What has come, on top of the stack, and the promise below it. */
-static void settle(lua_State *L, session *s, outcome what) {
+/* The read has ended: with what is on top of the stack. */
+static void settle(lua_State *L, session *s, int conn, lwt_ssl_outcome what) {
   const lwt_api *lwt = s->lwt;
-  int promise = lua_gettop(L) - 1;
+  int value = lua_gettop(L);
+  if (s->reads == LWT_SSL_DIRECT) {
+    lwt_ssl_end_read(L, s);
+    lwt_ssl_wake_direct(L, s, what != R_FAILED);
+    return;
+  }
+  take_reader(L, s, conn);
+  lua_insert(L, value);
   if (what == R_FAILED)
-    lwt->reject(lwt, L, promise);
+    lwt->reject(lwt, L, value);
   else
-    lwt->fulfill(lwt, L, promise, 1);
-  lua_settop(L, promise - 1);
+    lwt->fulfill(lwt, L, value, 1);
+  lua_settop(L, value - 1);
 }
 
 /* deliver(session, outcome): protected. Making the value may run a finalizer that cancels the
 ** read, begins another, or closes everything: then what has been decrypted stays. */
 static int deliver(lua_State *L) {
   session **box = lua_touserdata(L, 1), *s = *box;
-  outcome what = (outcome)lua_tointeger(L, 2);
+  lwt_ssl_outcome what = (lwt_ssl_outcome)lua_tointeger(L, 2);
   unsigned turns = s->turns, taken = s->taken;
   size_t n = 0;
   lua_settop(L, 1);
@@ -123,14 +123,26 @@ static int deliver(lua_State *L) {
     s->taken++;
     lwt_ssl_buffer_took(s, &s->plain, n);
   }
-  take_reader(L, s, 1);
-  lua_insert(L, -2);
-  settle(L, s, what);
+  settle(L, s, 1, what);
   lua_pushboolean(L, 1);
   return 1;
 }
 
-/* attend(stream, promise, want): Lua takes this read over; or it has something to send. */
+/* Push who reads, which Lua sees to from now on, as three values: a promise and what it wants; or
+** false for a task, what it wants, and the number of its wait. */
+static int give_reader(lua_State *L, session *s, int conn) {
+  int direct = s->reads == LWT_SSL_DIRECT;
+  take_reader(L, s, conn);
+  if (direct) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+  }
+  lua_pushinteger(L, (lua_Integer)s->want);
+  lua_pushinteger(L, (lua_Integer)s->waits);
+  return 3;
+}
+
+/* attend(stream, reader, want, wait): Lua takes this read over; or it has something to send. */
 static void attend(lua_State *L, int nargs) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &lwt_ssl_attend);
   lua_insert(L, -nargs - 1);
@@ -142,14 +154,12 @@ static int hand_over(lua_State *L) {
   session *s = *(session **)lua_touserdata(L, 1);
   luaL_checkstack(L, 10, NULL);
   lua_getiuservalue(L, 1, LWT_SSL_STREAM);
-  take_reader(L, s, 1);
-  lua_pushinteger(L, (lua_Integer)s->want);
-  attend(L, 3);
+  attend(L, 1 + give_reader(L, s, 1));
   return 0;
 }
 
 /* Call one of these two with the session at 1: 0 when it raised. */
-static int protect(lua_State *L, lua_CFunction f, outcome what) {
+static int protect(lua_State *L, lua_CFunction f, lwt_ssl_outcome what) {
   int ok;
   lua_pushcfunction(L, f);
   lua_pushvalue(L, 1);
@@ -165,14 +175,13 @@ static int protect(lua_State *L, lua_CFunction f, outcome what) {
 static void serve(lua_State *L) {
   session **box = lua_touserdata(L, 1), *s = *box;
   while (*box == s && s->reads && s->wait.at == NULL) {
-    outcome what = look(L, 1, s, s->want);
+    lwt_ssl_outcome what = lwt_ssl_look(L, 1, s, s->want);
     if (what == R_WAITS || what == R_BLOCKED) break;
     if (what != R_MEMORY && protect(L, what == R_TROUBLE ? hand_over : deliver, what))
       continue;
     if (*box != s || !s->reads) break;
-    take_reader(L, s, 1);
     lua_pushliteral(L, "not enough memory");
-    settle(L, s, R_FAILED);
+    settle(L, s, 1, R_FAILED);
   }
   if (*box != s || s->out.len == s->out.at) return;
   lua_getiuservalue(L, 1, LWT_SSL_STREAM);
@@ -187,8 +196,8 @@ void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w) {
 }
 
 void lwt_ssl_forget_read(session *s) {
-  if (s->reads) s->lwt->state_closing(s->lwt);
-  s->reads = 0;
+  if (s->reads || s->direct.task != NULL) s->lwt->state_closing(s->lwt);
+  s->reads = LWT_SSL_NO_READ;
   if (s->wait.at != NULL) s->lwt->socket_unwait(s->lwt, &s->wait);
 }
 
@@ -213,7 +222,8 @@ static int push_bytes(lua_State *L, int conn, session *s, size_t want) {
 }
 
 /* Push a promise of what needs no waiting. 0: look again. */
-static int push_found(lua_State *L, int conn, session *s, size_t want, outcome what) {
+static int push_found(lua_State *L, int conn, session *s, size_t want,
+                      lwt_ssl_outcome what) {
   const lwt_api *lwt = s->lwt;
   switch (what) {
   case R_BYTES:
@@ -231,26 +241,32 @@ static int push_found(lua_State *L, int conn, session *s, size_t want, outcome w
   }
 }
 
+/* It waits from now on. Allocates nothing. */
+void lwt_ssl_begin_read(lua_State *L, int conn, session *s, size_t want, int how) {
+  s->reads = how;
+  s->want = want;
+  s->turns++;
+  lua_pushvalue(L, conn);
+  lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
+}
+
 /* Push the promise of a read that waits. Making it may run a finalizer: 0: look again. */
-static int push_waiting(lua_State *L, int conn, session *s, size_t want, outcome what) {
+static int push_waiting(lua_State *L, int conn, session *s, size_t want,
+                        lwt_ssl_outcome what) {
   unsigned turns = s->turns, taken = s->taken;
   s->lwt->promise_new(s->lwt, L, on_cancel, s);
   if (session_at(L, conn) != s || s->turns != turns || s->taken != taken ||
       (what == R_WAITS && s->wait.at == NULL))
     return 0;
-  s->reads = 1;
-  s->want = want;
-  s->turns++;
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, conn, LWT_SSL_READER);
-  lua_pushvalue(L, conn);
-  lua_rawseti(L, LUA_REGISTRYINDEX, s->ref);
+  lwt_ssl_begin_read(L, conn, s, want, LWT_SSL_PROMISE);
   return 1;
 }
 
 /* A read has found something to send. What it has read is in a promise by now and must not be lost:
 ** without memory to see to it, it is sent with what is sent next. */
-static void send_soon(lua_State *L, int conn) {
+void lwt_ssl_send_soon(lua_State *L, int conn) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &lwt_ssl_attend);
   lua_getiuservalue(L, conn, LWT_SSL_STREAM);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
@@ -261,17 +277,17 @@ int lwt_ssl_pull(lua_State *L, int conn, size_t want) {
   int top = lua_gettop(L), done;
   session *s;
   do {
-    outcome what;
+    lwt_ssl_outcome what;
     lua_settop(L, top);
     s = session_at(L, conn);
     if (s == NULL || s->slow_in || s->reads || s->busy) return 0;
     if (s->wait.at != NULL) s->lwt->socket_unwait(s->lwt, &s->wait);
-    what = look(L, conn, s, want);
+    what = lwt_ssl_look(L, conn, s, want);
     if (what == R_TROUBLE) return 0;
     done = what == R_WAITS || what == R_BLOCKED ? push_waiting(L, conn, s, want, what)
                                                 : push_found(L, conn, s, want, what);
   } while (!done);
-  if (session_at(L, conn) == s && s->out.len > s->out.at) send_soon(L, conn);
+  if (session_at(L, conn) == s && s->out.len > s->out.at) lwt_ssl_send_soon(L, conn);
   return 1;
 }
 
@@ -282,15 +298,12 @@ static int l_arrival(lua_State *L) {
   return lwt_ssl_pull(L, 1, 0);
 }
 
-/* withdraw() -> the promise of the read that waits, which Lua sees to from now on, and what it
-** wants; or nil. */
+/* withdraw() -> the read that waits, as give_reader says; or nothing. */
 static int l_withdraw(lua_State *L) {
   session *s = lwt_ssl_check_session(L, 1);
   if (!s->reads) return 0;
-  take_reader(L, s, 1);
   s->lwt->socket_unwait(s->lwt, &s->wait);
-  lua_pushinteger(L, (lua_Integer)s->want);
-  return 2;
+  return give_reader(L, s, 1);
 }
 
 /* go_on(): something was sent; a read that was blocked goes on. */

@@ -56,6 +56,7 @@ void lwt_ssl_session_release(session *s) {
   lwt_ssl_buffer_free(s, &s->in);
   lwt_ssl_buffer_free(s, &s->out);
   lwt_ssl_buffer_free(s, &s->plain);
+  lwt_ssl_buffer_free(s, &s->tickets);
   lwt_ssl_buffer_free(s, &s->keylog);
   SSL_SESSION_free(s->ticket);
   lwt_ssl_faults_free(s);
@@ -108,7 +109,8 @@ void lwt_ssl_follow_context(session *s, const context *c) {
   ** `checked`. */
   s->verify_off = c->verify == VERIFY_OFF;
   s->slow = c->slow;
-  s->owes_tickets = s->server && c->late_tickets;
+  if (s->server)
+    SSL_set_num_tickets(s->ssl, c->tickets ? SSL_CTX_get_num_tickets(c->ctx) : 0);
   s->wants_keylog = c->keeps_keys;
   SSL_set_verify(s->ssl, mode_of(c), lwt_ssl_on_verify);
 }
@@ -127,6 +129,7 @@ int lwt_ssl_l_session(lua_State *L) {
   s->lwt = lwt_ssl_lwt(L);
   s->ref = LUA_NOREF;
   s->wait.f = lwt_ssl_on_ready;
+  lwt_ssl_init_direct(s);
   s->refs = 1;
   s->server = c->server;
   s->ocsp = c->ocsp;
@@ -158,6 +161,7 @@ void lwt_ssl_open_sessions(lua_State *L) {
   lwt_ssl_functions(L, lwt_ssl_handshaking);
   lwt_ssl_functions(L, lwt_ssl_moving);
   lwt_ssl_functions(L, lwt_ssl_reading);
+  lwt_ssl_functions(L, lwt_ssl_direct);
   lwt_ssl_functions(L, lwt_ssl_telling);
   lua_pushcfunction(L, l_free);
   lua_setfield(L, -2, "free");

@@ -78,8 +78,7 @@ typedef struct context {
   int ocsp;      /* client: OCSP_ASK … */
   /* client: whom it trusts and who it is, for short: a session of other rules proves nothing. */
   unsigned char rules[LWT_SSL_RULES];
-  int no_tickets;        /* server: its sessions cannot be resumed */
-  int late_tickets;      /* TLS 1.3: with the first data, not with the handshake */
+  int tickets;           /* server: clients may resume their sessions */
   unsigned char *staple; /* server: the response that goes with the certificate */
   size_t staple_len;
   char *curves;        /* the list; NULL: OpenSSL's own */
@@ -122,6 +121,9 @@ typedef struct buffer {
 #define LWT_SSL_SOCKET 2 /* the socket of lwt.net that carries it, or nil */
 #define LWT_SSL_STREAM 3 /* the stream in Lua */
 
+/* Who reads here, and waits. */
+enum { LWT_SSL_NO_READ, LWT_SSL_PROMISE, LWT_SSL_DIRECT };
+
 /* What ended it; why the certificate is not good. Only there when there is something to say. */
 typedef struct faults {
   fault last, checked;
@@ -139,15 +141,16 @@ typedef struct session {
   int said_end;  /* our close_notify is out */
   int heard_end; /* and the peer's has come */
   int in_end;    /* the transport is at its end */
+  int drained;   /* OpenSSL has nothing, since it was last asked */
   int no_memory;
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
+  buffer tickets;        /* for the transport, before anything else (handshake.c) */
   unsigned taken;        /* grows with whatever is taken of the buffers */
   int plain_status;      /* what comes after `plain`: SSL_ERROR_NONE: nothing known yet */
   int hello;
   char *hello_name;
   int slow;
   int ocsp;
-  int owes_tickets;
   int stapled;
   int verify_off;
   char *expected; /* the name that the certificate has to have, for messages */
@@ -158,9 +161,11 @@ typedef struct session {
   /* reading.c: the read that waits for the socket. */
   lwt_socket_wait wait;
   int slow_in, slow_out; /* stream.lua: others stand in line, or it is no socket's */
-  int reads; /* there is one: its promise is a user value, the userdata is anchored */
-  int ref;   /* … in the registry */
-  int truncation; /* a connection that is cut is at its end */
+  int reads;             /* LWT_SSL_PROMISE …: the userdata is anchored */
+  int ref;               /* … in the registry */
+  lwt_wait direct;       /* the task that waits; also while it stands in Lua's line */
+  unsigned waits;        /* how many have */
+  int truncation;        /* a connection that is cut is at its end */
   size_t want;
   unsigned turns; /* counts reads that begin and end */
 } session;
@@ -201,11 +206,30 @@ void lwt_ssl_decrypt(session *s, size_t n);
 /* Encrypt the string at `data` and give it to the socket: 1 when that has all of it. 0: pushes how
 ** many bytes are encrypted. The session's userdata is at `conn`. */
 int lwt_ssl_put(lua_State *L, int conn, session *s, int data);
+/* Give the socket at this index what it takes at once: 1 when nothing is left to be sent. */
+int lwt_ssl_send(lua_State *L, session *s, int socket);
 /* Take what the socket at this index has: 1 when that was something, or its end. */
 #define LWT_SSL_NO_MEMORY (-1)
 int lwt_ssl_receive(lua_State *L, session *s, int socket);
 
 /* reading.c */
+typedef enum lwt_ssl_outcome {
+  R_BYTES,   /* decrypted ones wait */
+  R_END,     /* the peer's goodbye, or what is taken for it */
+  R_FAILED,  /* s->fault */
+  R_MEMORY,  /* there is none */
+  R_WAITS,   /* for the socket */
+  R_BLOCKED, /* until something is sent: see `go_on` */
+  R_TROUBLE  /* the socket's own `read` has to tell what, or to wait in its line */
+} lwt_ssl_outcome;
+
+/* See what there is for a read of `want` bytes; 0: for a handshake, anything that has been
+** received. The session's userdata is at `conn`. Runs no Lua. */
+lwt_ssl_outcome lwt_ssl_look(lua_State *L, int conn, session *s, size_t want);
+void lwt_ssl_begin_read(lua_State *L, int conn, session *s, size_t want, int how);
+void lwt_ssl_end_read(lua_State *L, session *s);
+/* A read has found something to send. */
+void lwt_ssl_send_soon(lua_State *L, int conn);
 extern const luaL_Reg lwt_ssl_reading[]; /* methods of sessions */
 /* Push a promise of at most `want` bytes, or of nil at the end; want = 0: of nil, when something
 ** has been received. The session's userdata is at `conn`. 0: it has to be done in Lua. */
@@ -215,6 +239,13 @@ extern const char lwt_ssl_attend;
 void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w);
 /* The state ends: drop the read that waits. */
 void lwt_ssl_forget_read(session *s);
+
+/* direct.c */
+void lwt_ssl_init_direct(session *s);
+/* The task goes on with what is on top of the stack, or raises it. Allocates nothing. */
+void lwt_ssl_wake_direct(lua_State *L, session *s, int ok);
+extern const luaL_Reg lwt_ssl_direct[];  /* methods of sessions */
+extern const luaL_Reg lwt_ssl_viewing[]; /* functions */
 
 /* methods.c */
 extern const luaL_Reg lwt_ssl_methods[]; /* functions */

@@ -101,10 +101,18 @@ static int l_unread(lua_State *L) {
 
 /* ---- Reading ------------------------------------------------------------------------ */
 
+/* Nothing is left to be read, neither here nor in OpenSSL, which has nothing of its own before it
+** is asked again. */
+static int is_drained(session *s) {
+  if (s->in.len > s->in.at) return 0;
+  if (!s->drained) s->drained = !SSL_has_pending(s->ssl);
+  return s->drained;
+}
+
 /* How many bytes can come of what is there, at most; OpenSSL may have a part of a record. */
 static size_t expected(const session *s) {
   size_t n = s->in.len - s->in.at;
-  if (SSL_has_pending(s->ssl)) n += RECORD;
+  if (!s->drained && SSL_has_pending(s->ssl)) n += RECORD;
   return s->in_end ? n + 1 : n;
 }
 
@@ -120,11 +128,12 @@ void lwt_ssl_decrypt(session *s, size_t n) {
     size_t got = 0;
     int r;
     lwt_ssl_no_errors();
+    s->drained = 0;
     r = SSL_read_ex(s->ssl, s->plain.data + s->plain.len,
                     n - (s->plain.len - s->plain.at), &got);
     if (r == 1) {
       s->plain.len += got;
-      if (s->in.len == s->in.at && !s->in_end && !SSL_has_pending(s->ssl)) break;
+      if (!s->in_end && is_drained(s)) break;
       continue;
     }
     s->plain_status = SSL_get_error(s->ssl, r);
@@ -140,8 +149,7 @@ void lwt_ssl_decrypt(session *s, size_t n) {
   }
   if (s->plain.len == s->plain.at) lwt_ssl_buffer_free(s, &s->plain);
   /* It gives them back by itself, but only when it is asked once more. */
-  if (s->in.len == s->in.at && !s->failed && !SSL_has_pending(s->ssl))
-    SSL_free_buffers(s->ssl);
+  if (!s->failed && is_drained(s)) SSL_free_buffers(s->ssl);
 }
 
 /* read(n) -> a string; or nil and "more" (feed it), "end", or an error; nothing when a finalizer
@@ -172,29 +180,13 @@ static int l_read(lua_State *L) {
 
 /* ---- Writing ------------------------------------------------------------------------ */
 
-/* TLS 1.3 tickets go with the first data: sent with the handshake, they would wait for a
-** client that does not read, or meet one that has gone and take its data with it. */
-static int send_tickets(session *s) {
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  if (!s->owes_tickets || SSL_version(s->ssl) != TLS1_3_VERSION) return 0;
-  s->owes_tickets = 0;
-  SSL_new_session_ticket(s->ssl);
-  SSL_new_session_ticket(s->ssl);
-  return 1;
-#else
-  (void)s;
-  return 0;
-#endif
-}
-
 /* Encrypt data[at, len) into the output, as much as it takes: how far it came. */
 static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
   size_t left = len - at;
-  int tickets;
   if (s->failed || s->said_end) return at;
-  tickets = send_tickets(s);
   lwt_ssl_buffer_room(s, &s->out,
-                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 : LWT_SSL_PIECE);
+                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 + s->tickets.len
+                                           : LWT_SSL_PIECE);
   while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
     size_t n = len - at < RECORD ? len - at : RECORD, put = 0;
     lwt_ssl_no_errors();
@@ -203,7 +195,6 @@ static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
     else
       at += put;
   }
-  if (tickets && !s->failed) SSL_free_buffers(s->ssl); /* after these it keeps one */
   return at;
 }
 
@@ -225,7 +216,7 @@ static int l_write(lua_State *L) {
   return 1;
 }
 
-static int send(lua_State *L, session *s, int socket) {
+int lwt_ssl_send(lua_State *L, session *s, int socket) {
   size_t n = s->out.len - s->out.at;
   if (n > 0) {
     ptrdiff_t sent = s->lwt->socket_write(s->lwt, L, socket, s->out.data + s->out.at, n);
@@ -238,7 +229,7 @@ static int send(lua_State *L, session *s, int socket) {
 
 /* send(socket): give the socket what it takes at once: true when nothing is left. */
 static int l_send(lua_State *L) {
-  lua_pushboolean(L, send(L, lwt_ssl_check_idle(L), 2));
+  lua_pushboolean(L, lwt_ssl_send(L, lwt_ssl_check_idle(L), 2));
   return 1;
 }
 
@@ -250,7 +241,7 @@ int lwt_ssl_put(lua_State *L, int conn, session *s, int data) {
   if (len <= LWT_SSL_CHUNK && s->out.len == s->out.at) {
     done = encrypt(s, bytes, 0, len);
     lua_getiuservalue(L, conn, LWT_SSL_SOCKET);
-    if (send(L, s, lua_gettop(L)) && done == len) return 1;
+    if (lwt_ssl_send(L, s, lua_gettop(L)) && done == len) return 1;
   }
   lua_pushinteger(L, (lua_Integer)done);
   return 0;

@@ -16,7 +16,6 @@ struct lwt_uv_inbox {
   uv_async_t *async; /* NULL: shut */
   /* The state's thread only. */
   lwt_uv *ctx;
-  uv_loop_t *loop;    /* that the async is on */
   lwt_uv_post *taken; /* being delivered */
 };
 
@@ -104,7 +103,6 @@ static int attach(lwt_uv_inbox *inbox) {
   uv_mutex_lock(&inbox->lock);
   old = inbox->async;
   inbox->async = async;
-  inbox->loop = inbox->ctx->loop;
   if (atomic_load_explicit(&inbox->newest, memory_order_relaxed) == SHUT(inbox))
     atomic_store_explicit(&inbox->newest, NULL, memory_order_relaxed);
   if (is_pending(inbox)) uv_async_send(async);
@@ -150,7 +148,7 @@ lwt_uv_inbox *lwt_uv_inbox_of(lwt_uv *ctx, int *status) {
 }
 
 void lwt_uv_inbox_move(lwt_uv *ctx) {
-  if (ctx->inbox == NULL || ctx->inbox->loop == ctx->loop) return;
+  if (ctx->inbox == NULL) return;
   if (attach(ctx->inbox) < 0) detach(ctx->inbox); /* out of descriptors: it is shut */
 }
 

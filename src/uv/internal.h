@@ -125,6 +125,11 @@ struct lwt_uv {
                         const char *path);
     /* threads: may other threads still have something for this state? */
     int (*awaits_threads)(lwt_uv *ctx);
+    /* fs: is a sendfile to this descriptor under way? */
+    int (*is_sending)(lwt_uv *ctx, int fd);
+    /* net: one to the socket `fd`, of which `copy` is a duplicate, has failed. The system
+    ** reports once that a connection is broken, and its reader is to hear of it too. */
+    void (*send_failed)(lwt_uv *ctx, int fd, int copy, ssize_t status);
     /* process: resolve the promises of children that have ended, in a state whose loop
     ** may not turn for long. */
     void (*poll_children)(lwt_uv *ctx);

@@ -14,7 +14,7 @@ local due = require "lwt.internal.due"
 local order = require "lwt.internal.order"
 
 local spawn, await, shield = lwt.spawn, lwt.await, lwt.shield
-local task, pick, rejected = lwt.task, lwt.pick, lwt.rejected
+local task, pick, rejected, Canceled = lwt.task, lwt.pick, lwt.rejected, lwt.Canceled
 
 local Crew = {}
 Crew.__index = Crew
@@ -35,34 +35,32 @@ local function wait(c)
   await(p)
 end
 
+local function fail(c, child)
+  c.failed, c.over = child, true
+  if c.alarm_r then c.alarm_r:wakeup_later() end
+end
+
+local function ended(c, child)
+  c.live[child] = nil
+  c.n = c.n - 1
+  local state, err = child:state()
+  -- A child that ends because it was cancelled has not failed: what made the crew end has.
+  if state == "rejected" and not c.failed and not (c.halted and rawequal(err, Canceled)) then
+    fail(c, child)
+  end
+  poke(c)
+end
+
 -- Start a child, which runs until its first wait.
 function Crew:start(f, ...)
   local child = spawn(f, ...)
   local state = child:state()
-  if state == "fulfilled" then return end
-  if state == "rejected" then
-    if not self.failed then
-      self.failed, self.over = child, true
-      if self.alarm_r then self.alarm_r:wakeup_later() end
-    end
+  if state ~= "pending" then
+    if state == "rejected" and not self.failed then fail(self, child) end
     return
   end
-  local live = self.live
-  live[child] = self.started + 1
-  child:on_any(function()
-    live[child] = nil
-    self.n = self.n - 1
-    poke(self)
-  end, function(err)
-    live[child] = nil
-    self.n = self.n - 1
-    -- A child that ends because it was cancelled has not failed: what made the crew end has.
-    if not self.failed and not (self.halted and rawequal(err, lwt.Canceled)) then
-      self.failed, self.over = child, true
-      if self.alarm_r then self.alarm_r:wakeup_later() end
-    end
-    poke(self)
-  end)
+  self.live[child] = self.started + 1
+  child:on_termination(function() return ended(self, child) end)
   -- From here on nothing can fail: only children that report their end are counted.
   self.n, self.started = self.n + 1, self.started + 1
 end

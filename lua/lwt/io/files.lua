@@ -37,7 +37,21 @@ end
 --- ```
 function M.with_file(path, mode, f, opts)
   args.check_callable(3, "with_file", f)
-  return spawn(run_with_channel, M.open_file(path, mode, opts), f)
+  local ok, opened = pcall(files.open_file, path, mode, opts)
+  if not ok then args.pass_on(opened, "with_file", 3, 4) end
+  return spawn(run_with_channel, opened, f)
+end
+
+-- What is wrong with a path that is used later.
+local function check_path(name, path)
+  if type(path) ~= "string" then args.wrong(1, name, "string", path, 1) end
+  if path:find("\0", 1, true) then args.bad(1, name, "path contains a zero byte", 1) end
+end
+
+-- The thing is made in a task, which may begin later; what is wrong with the options is told now.
+local function check_temp(name, opts)
+  local ok, err = pcall(files.check_temp, opts)
+  if not ok then args.pass_on(err, name, 1, 2, 1) end
 end
 
 -- Removes a path at the end of a block, and waits for that. A path that is gone already is no
@@ -78,6 +92,7 @@ end
 --- ```
 function M.with_temp_file(f, opts)
   args.check_callable(1, "with_temp_file", f)
+  check_temp("with_temp_file", opts)
   return spawn(run_with_temp_file, opts, f)
 end
 
@@ -104,6 +119,7 @@ end
 --- ```
 function M.with_temp_dir(f, opts)
   args.check_callable(1, "with_temp_dir", f)
+  check_temp("with_temp_dir", opts)
   return spawn(run_with_temp_dir, opts, f)
 end
 
@@ -147,7 +163,7 @@ end
 --- print(table.concat(await(lio.lines_of_file("f"):to_list()), " "))   --> a b
 --- ```
 function M.lines_of_file(path)
-  if type(path) ~= "string" then args.wrong(1, "lines_of_file", "string", path) end
+  check_path("lines_of_file", path)
   return of_file(path, read_line)
 end
 
@@ -160,7 +176,7 @@ end
 --- print(#await(lio.chars_of_file("f"):to_list()))   --> 2
 --- ```
 function M.chars_of_file(path)
-  if type(path) ~= "string" then args.wrong(1, "chars_of_file", "string", path) end
+  check_path("chars_of_file", path)
   return of_file(path, read_char)
 end
 
@@ -180,7 +196,7 @@ end
 --- print(await(lio.file_length("f")))   --> 4
 --- ```
 function M.lines_to_file(path, lines)
-  if type(path) ~= "string" then args.wrong(1, "lines_to_file", "string", path) end
+  check_path("lines_to_file", path)
   return start(run_to_file, path, write_line, items_of(2, "lines_to_file", lines))
 end
 
@@ -194,7 +210,7 @@ end
 --- print(await(lio.file_length("f")))   --> 2
 --- ```
 function M.chars_to_file(path, chars)
-  if type(path) ~= "string" then args.wrong(1, "chars_to_file", "string", path) end
+  check_path("chars_to_file", path)
   return start(run_to_file, path, write, items_of(2, "chars_to_file", chars))
 end
 

@@ -1,6 +1,7 @@
 -- Internal: what goes wrong in lwt itself, told to the log.
 
 local lwt = require "lwt"
+local args = require "lwt.internal.args"
 local section = require "lwt.log.section"
 
 local M = {}
@@ -40,7 +41,8 @@ end
 --- undo()
 --- ```
 ---@function lwt.log.capture()
-function M.capture()
+function M.capture(...)
+  if select("#", ...) > 0 then args.bad(1, "capture", "no argument expected") end
   local trouble = require "lwt.io.trouble"
   local old_hook, old_warn, old_write = lwt.async_exception_hook(), warn, trouble.write
   local new_warn = warner(old_warn)

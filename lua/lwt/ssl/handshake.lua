@@ -141,8 +141,10 @@ local function step(s, c)
     last_words(s)
     error(more, 0)
   end
-  stream.pump_out(s)
-  check_sent(s)
+  if conn:pending() > 0 then
+    stream.pump_out(s)
+    check_sent(s)
+  end
   if what == "read" then
     stream.receive(s)
   elseif what == "hello" then
@@ -157,35 +159,31 @@ local function shake(s, c)
   return s
 end
 
-local function attempt(s, plan)
+-- The task of a handshake over `lower`, which stays open whatever happens.
+local function attempt(lower, plan)
+  local kind, below = transport.of(lower)
+  local s = stream.new(connection_of(plan), kind, below, plan)
   local ok, err = pcall(shake, s, plan.context)
   if ok then return s end
   s.gone = true
   s.conn:free()
   -- What TLS could not send would be reported by the channel's own close.
-  if s.kind.forget then pcall(s.kind.forget, s.below) end
+  if kind.forget then pcall(kind.forget, below) end
   error(err, 0)
 end
 
--- The task of a handshake over `lower`, which stays open whatever happens.
-local function run(lower, plan)
-  local kind, below = transport.of(lower)
-  local s = stream.new(connection_of(plan), kind, below, plan)
-  local trying = lwt.spawn(attempt, s, plan)
+function M.start(lower, plan)
+  local trying = lwt.spawn(attempt, lower, plan)
   local ok, timed = pcall(lwt.with_timeout, plan.timeout or PATIENCE, trying)
-  if not ok then -- no memory: it must not go on alone
-    trying:cancel()
-    error(timed, 0)
-  end
-  return await(timed)
+  if ok then return timed end
+  trying:cancel() -- no memory: it must not go on alone
+  error(timed, 0)
 end
-
-function M.start(lower, plan) return lwt.spawn(run, lower, plan) end
 
 -- The same over something of our own, which is closed when it fails.
 function M.start_on(lower, plan)
   return lwt.spawn(function()
-    local ok, s = pcall(run, lower, plan)
+    local ok, s = pcall(function() return await(M.start(lower, plan)) end)
     if ok then return s end
     pcall(lower.close, lower)
     error(s, 0)

@@ -17,9 +17,11 @@ local csession = require "lwt.ssl.core"
 local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
+local waiting = require "lwt.ssl.waiting"
 
 local fulfilled, rejected, task = lwt.fulfilled, lwt.rejected, lwt.task
 local await = lwt.await
+local drop = waiting.drop
 local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
 local M = {}
@@ -309,21 +311,10 @@ local function withdraw_read(s, entry)
   if first(s.reads) == nil and p and p ~= true then p:cancel() end
 end
 
--- Of a read that has waited in C: its promise is settled there.
-local Settler = {}
-Settler.__index = Settler
-function Settler.wakeup(r, data) csession.settle(r.promise, true, data) end
-function Settler.wakeup_exn(r, err) csession.settle(r.promise, false, err) end
-
--- Rejects a promise that waited in C, unless that is done.
-local function drop(promise, err)
-  if promise:is_pending() then csession.settle(promise, false, err) end
-end
-
-local function stand_first(s, promise, n)
-  local resolver = setmetatable({ promise = promise }, Settler)
-  local entry = { n = n, promise = promise, resolver = resolver }
-  promise:on_cancel(function() withdraw_read(s, entry) end)
+local function stand_first(s, promise, n, number)
+  local reader = waiting.reader(s.conn, promise, number)
+  local entry = { n = n, promise = promise or reader, resolver = reader }
+  if promise then promise:on_cancel(function() withdraw_read(s, entry) end) end
   local q = line(s, "reads")
   if s.gone then return end
   s.conn:slow_in(true)
@@ -331,10 +322,10 @@ local function stand_first(s, promise, n)
 end
 
 -- The read that waits in C goes to the line, as its first. Nobody else has its promise.
-local function line_up(s, promise, n)
-  if not promise then return end
-  local ok, err = pcall(stand_first, s, promise, n)
-  if not ok or s.gone then drop(promise, ok and lwt.Closed or err) end
+local function line_up(s, promise, n, number)
+  if promise == nil then return end
+  local ok, err = pcall(stand_first, s, promise, n, number)
+  if not ok or s.gone then drop(s.conn, promise, number, ok and lwt.Closed or err) end
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
@@ -348,14 +339,14 @@ local function receive_for(s, promise)
   end, function(err) csession.settle(promise, false, err) end)
 end
 
-csession.attend(function(s, promise, n)
-  if not promise then return proceed(s, pump_out) end
+csession.attend(function(s, promise, n, number)
+  if promise == nil then return proceed(s, pump_out) end
   if n > 0 then
-    line_up(s, promise, n)
+    line_up(s, promise, n, number)
     return proceed(s, go_on)
   end
   local ok, err = pcall(receive_for, s, promise)
-  if not ok then drop(promise, err) end
+  if not ok then drop(s.conn, promise, number, err) end
 end)
 
 local function check(s, name, up)
@@ -501,7 +492,8 @@ end
 -- Closing a socket that has something unread makes the system send a reset, with which the peer may
 -- lose what we sent last. So while it still sends, that is read and dropped, for a time.
 local function linger(s)
-  if not s.kind.is_socket or s.conn:is_busy() or not s.conn:still_sends(s.below) then return end
+  if not s.kind.is_socket or s.conn:is_busy() then return end
+  if not s.still_sends and not s.conn:still_sends(s.below) then return end
   if not pcall(await, s.below:shutdown()) then return end
   pcall(await, lwt.with_timeout(GRACE, lwt.spawn(read_all, s.below)))
 end
@@ -518,6 +510,18 @@ local function end_it(s)
   if said and not ok then error(err, 0) end
 end
 
+-- Nearly always our goodbye goes out at once, and nothing has to be waited for: gives the promise of the
+-- socket's close. Otherwise nil, and `end_it` goes on from there.
+local function end_at_once(s)
+  if not s.kind.is_socket or s.sending or s.write_error or s.conn:is_busy() then return nil end
+  s.conn:finish()
+  if not s.conn:send(s.below) then return nil end
+  s.still_sends = s.conn:still_sends(s.below)
+  if s.still_sends then return nil end
+  s.conn:free()
+  return s.below:close()
+end
+
 function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
@@ -530,7 +534,8 @@ function Stream.close(s)
   if receiving and receiving ~= true then receiving:cancel() end
   fail_writes(s, lwt.Closed)
   while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
-  s.closing = lwt.no_cancel(lwt.spawn(end_it, s))
+  local ok, closing = pcall(end_at_once, s)
+  s.closing = lwt.no_cancel(ok and closing or lwt.spawn(end_it, s))
   return s.closing
 end
 
@@ -586,5 +591,7 @@ for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "f
     return f(lower, ...)
   end
 end
+
+waiting.show(Stream, write)
 
 return M

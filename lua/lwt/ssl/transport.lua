@@ -64,11 +64,11 @@ end
 -- The kind, and what its functions are given. nil for anything that is no transport.
 function M.of(x)
   x = core.unview(x)
+  if type(x) == "userdata" and is_socket(x) then return socket_kind, x end
   if type(x) ~= "table" and type(x) ~= "userdata" then return nil end
   local read, write = method(x, "read"), method(x, "write")
   if not read or not write then return nil end
   if is_channel(x) then return channel_kind, x end
-  if is_socket(x) then return socket_kind, x end
   local mt = getmetatable(x)
   if mt and mt.__name == "lwt.ssl.stream" then return stream_kind, x end
   return object_kind, on_object(x, read, write, method(x, "close"))

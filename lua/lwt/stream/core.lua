@@ -35,6 +35,7 @@ local tell, desk_of = C.tell, C.desk_of
 local look_again, show_lookers, calm = C.look_again, C.show_lookers, C.calm
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
 local roomy = core.roomy -- calls where no call of another function runs a finalizer
+local try = core.try
 local hand = core.hand -- pcall for a plain callback, and see core.lost
 local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
 local raise = core.raise -- again, with the trace that it has
@@ -159,7 +160,9 @@ local function ask_about(s, req, v)
   local taken, done = req.feed(req, v)
   if taken and not rawequal(front(s), v) then
     local items = req.items
-    if items then items[items.n], items.n = nil, items.n - 1 end
+    if items then items[items.n], items.n = nil, items.n - 1
+    elseif req.want then req.want = req.want + 1 end
+    req.value, done = nil, false
   elseif taken then
     local section = s.section
     if section then section.record[#section.record + 1] = v end
@@ -172,7 +175,6 @@ end
 
 -- Takes what is there.
 local function take(s, req)
-  local _
   while not req.done do
     local v = front(s)
     if v == nil then return end
@@ -188,15 +190,13 @@ local function take(s, req)
       req.done = true
       return
     end
-    if req.f then
+    if req.feed then
       ask_about(s, req, v)
     else
-      local done = true
-      if req.feed then _, done = req.feed(req, v) else req.value = v end
       local section = s.section
       if section then section.record[#section.record + 1] = v end
+      req.value, req.done = v, true
       drop(s)
-      req.done = done
     end
   end
 end
@@ -238,6 +238,19 @@ local function submit(s, req)
   hand(log.desk, run, log)
 end
 
+-- The promise of a request that is served already.
+local function served(req)
+  if req.failed then return rejected(req.value) end
+  if req.mute then return fulfilled() end
+  return fulfilled(req.value)
+end
+
+local function submit_and_serve(s, req)
+  submit(s, req)
+  local p = not req.done and promise_of(s, req)
+  return p or served(req)
+end
+
 -- The promise of a request.
 local function ask(s, req)
   if any_due[1] and not req.looks and cancel_due() then return later(ask, s, req) end
@@ -245,14 +258,17 @@ local function ask(s, req)
   local p
   if section and not C.inside(section, get_local(key)) then
     p = C.wait_outside(section, s, req)
+  elseif req.put_back then
+    local ok
+    ok, p = try(submit_and_serve, s, req)
+    if ok then return p end
+    req.done = true -- there was no memory: what it has taken goes back
+    req.put_back(req)
+    raise(p)
   else
-    roomy(submit, s, req)
-    p = not req.done and promise_of(s, req)
+    return roomy(submit_and_serve, s, req)
   end
-  if p then return p end
-  if req.failed then return rejected(req.value) end
-  if req.mute then return fulfilled() end
-  return fulfilled(req.value)
+  return p or served(req)
 end
 C.ask = ask
 

@@ -151,10 +151,30 @@ function M.npeek(s, n)
   })
 end
 
+local function put(items, n, v) items[n] = v end
+
+-- Puts an element into a list whose part of an array grows by powers of two: there may be no memory
+-- then, and what was taken has to go back. Gives whether there was, and the error.
+local function add(items, n, v)
+  if (n - 1) & (n - 2) ~= 0 then
+    items[n] = v
+    return true
+  end
+  return pcall(put, items, n, v)
+end
+
+-- The request fails; what it has taken is put back.
+local function fail(req, err)
+  req.failed, req.value = true, err
+  return false, true
+end
+
 local function take_n(req, v)
   local items = req.items
   local n = items.n + 1
-  items[n], items.n = v, n
+  local ok, err = add(items, n, v)
+  if not ok then return fail(req, err) end
+  items.n = n
   if n < req.want then return true, false end
   req.value = items
   return true, true
@@ -204,17 +224,17 @@ end
 
 local function take_while(req, v)
   local ok, yes = holds(req, v, "get_while")
-  if not ok then
-    req.failed, req.value = true, yes
-    return false, true
-  end
+  if not ok then return fail(req, yes) end
   local items = req.items
   if not (yes and items) then -- without them it has been cancelled just now
     req.value = items
     return false, true
   end
   local n = items.n + 1
-  items[n], items.n = v, n
+  local err
+  ok, err = add(items, n, v)
+  if not ok then return fail(req, err) end
+  items.n = n
   return true, false
 end
 
@@ -354,16 +374,16 @@ end
 
 -- The read `p` does not wait. Gives its element, if it has got one just now, from a finalizer.
 local function not_now(p)
-  p:cancel()
+  if not pcall(p.cancel, p) then p:cancel() end -- once more, where there was no memory
   local state, v = p:state()
   if state == "fulfilled" then return v end
   return nil
 end
 
 -- Everything that is there, at most `max`: the list, what followed ("end", "wait" or
--- "error") and the error.
+-- "error") and the error, and the element that there was no memory for.
 local function available(s, max)
-  local items, n = {}, 0
+  local items, n = { n = 0 }, 0 -- (its place is there)
   local pull = s.pull
   while n < max do
     local ok, v, p = pcall(pull, s)
@@ -377,11 +397,22 @@ local function available(s, max)
       v = not_now(p)
       if v == nil then return items, "wait" end
     end
+    local added, err = add(items, n + 1, v)
+    if not added then
+      items.n = n
+      return items, "error", err, v
+    end
     n = n + 1
-    items[n] = v
   end
   items.n = n
   return items, "more"
+end
+
+-- What was taken goes back, and the error is raised.
+local function give_back(s, items, err, v)
+  if v ~= nil then unread(s, { v }, 1) end
+  unread(s, items, items.n)
+  raise(err)
 end
 
 --- The elements that are there now, as a list: an immediate call, no promise. It asks
@@ -397,11 +428,8 @@ end
 ---```
 function M.get_available(s)
   check(s, "get_available")
-  local items, why, err = available(s, math.huge)
-  if why == "error" then
-    unread(s, items, items.n)
-    raise(err)
-  end
+  local items, why, err, v = available(s, math.huge)
+  if why == "error" then give_back(s, items, err, v) end
   return items
 end
 
@@ -417,11 +445,8 @@ end
 function M.get_available_up_to(s, n)
   check(s, "get_available_up_to")
   n = args.integer(2, "get_available_up_to", n, 0)
-  local items, why, err = available(s, n)
-  if why == "error" then
-    unread(s, items, items.n)
-    raise(err)
-  end
+  local items, why, err, v = available(s, n)
+  if why == "error" then give_back(s, items, err, v) end
   return items
 end
 

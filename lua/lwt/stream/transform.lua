@@ -240,7 +240,8 @@ function M.flatten(s)
   return unpacking("flatten", s, function(_, _, use, v) return use(v) end)
 end
 
---- The elements of `a`, then those of `b`, which is not touched before.
+--- The elements of `a`, then those of `b`, which is not touched before. An element costs a step for each `append`
+--- that it passes, so of `n` streams that are appended to one another each costs up to `n`: `concat` takes many at one step.
 ---@generic T
 ---@param a lwt.Stream<T>
 ---@param b lwt.Stream<T>

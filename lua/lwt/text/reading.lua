@@ -9,6 +9,7 @@ local lwt = require "lwt"
 local core = require "lwt.term.core"
 local args = require "lwt.internal.args"
 local held = require "lwt.text.held"
+local is_locked = require "lwt.mutex".is_locked
 local C = require "lwt.text.shared"
 local await, fulfilled, rejected = lwt.await, lwt.fulfilled, lwt.rejected
 local decode, cancel_due, sub = core.text_decode, core.text_cancel_due, string.sub
@@ -178,9 +179,13 @@ local function lines(t)
   local r = t.reader
   if not r.simple then return function() return await(read(t, LINE)) end end
   local next_line, bytes = t.bytes:lines()
+  local decoder, kept, turn = r.decoder, r.held, t.turn
   return function()
-    if not is_idle(t) then return await(read(t, LINE)) end
-    return line_of(r, next_line(bytes))
+    if kept.size > 0 or r.raw ~= "" or r.bad or is_locked(turn) then -- see is_idle
+      return await(read(t, LINE))
+    end
+    local line = next_line(bytes)
+    return line and (decode(decoder, line, true))
   end
 end
 

@@ -196,6 +196,25 @@ describe("a peer", function()
     assert.equal("ECONNRESET", failure(b:read()).code) -- and it stays so
   end))
 
+  it("that resets while a file is sent gives its reader an error too, however that reads", task(function()
+    local fs, shell = require "lwt.fs", require "spec.support.shell"
+    local dir = shell.temp_dir()
+    local file <close> = await(fs.open(dir .. "/large", "w+"))
+    await(file:truncate(1 << 26))
+    for round = 1, 40 do
+      local a, b <close> = pair()
+      local sending = fs.sendfile(b:fileno(), file, 0, 1 << 26)
+      local reading = round % 2 == 0 and b:read() -- it is told of the reset, or the sending is
+      for _ = 1, round % 10 do await(a:read()) end -- else the sending waits for room
+      a:reset()
+      local err = failure(sending)
+      assert.is_truthy(err.code == "ECONNRESET" or err.code == "EPIPE", err.code)
+      assert.equal("ECONNRESET", failure(reading or b:read()).code)
+      assert.equal("ECONNRESET", failure(b:read()).code)
+    end
+    shell.remove_dir(dir)
+  end))
+
   it("that resets before it is accepted harms nobody", task(function()
     local listener <close> = await(net.tcp_listen("127.0.0.1:0"))
     for _ = 1, 20 do await(net.tcp_connect(listener:address())):reset() end

@@ -160,4 +160,50 @@ describe("threads, when the system refuses", function()
     assert.equal("fine\ttrue\ttrue\n", result.out)
     assert.equal(0, result.code)
   end)
+
+  it("tell a worker's tasks that nobody answers any more, and keep nothing of what they asked", function()
+    build.module(dir, "spec/support/loop.c", "loop", { "-luv" })
+    local result = run(([[
+      local lwt, preemptive = require "lwt", require "lwt.preemptive"
+      local loop = package.loadlib(%q, "luaopen_loop")()
+      lwt.run(function() preemptive.detach(function() end):await() end) -- a worker is there
+      local ch = preemptive.channel(1)
+      preemptive.detach(function(got, gate)
+        local l, p = require "lwt", require "lwt.preemptive"
+        l.run(function()
+          local argument = ("x"):rep(1000)
+          local function ask(n)
+            local told
+            for _ = 1, n do
+              local ok, err = pcall(p.run_in_main, function() end, argument)
+              told = not ok and tostring(err) or "answered"
+              if ok then l.sleep(0.001):await() end
+            end
+            return told
+          end
+          local function kilobytes()
+            for line in io.lines "/proc/self/status" do
+              if line:find "^VmRSS" then return tonumber(line:match "%%d+") end
+            end
+          end
+          ask(1)
+          got:send(true)
+          while not io.open(gate) do os.execute "sleep 0.01" end
+          local told = ask(2000)
+          local before = kilobytes()
+          ask(20000)
+          local grown = kilobytes() - before
+          print(told, grown < 10000 or grown)
+          io.stdout:flush()
+          os.exit(0) -- the main state hears of nothing any more
+        end)
+      end, ch, %q)
+      lwt.run(ch:recv())
+      fail.memory(6) -- the last of those for a move to another loop: the inbox's
+      require "lwt.engine".adopt(loop.new())
+      io.open(%q, "w"):close()
+      os.execute "sleep 20 >/dev/null 2>&1"]]):format(dir .. "/loop.so", dir .. "/gate", dir .. "/gate"))
+    assert.same({ "there will be no answer: the main Lua state has closed, or can no longer give one\ttrue\n", "", 0 },
+      { result.out, result.err, result.code })
+  end)
 end)

@@ -46,6 +46,22 @@ describe("notifications", function()
     n:stop()
   end))
 
+  it("count as far as an unsigned goes, and are told once for what is more", task(function()
+    local counts = {}
+    local n = c.note(function(count) counts[#counts + 1] = count end)
+    c.fill(n, 2)
+    for _ = 1, 5 do assert.equal(0, n:send()) end
+    local behind = c.note(function(count) counts[#counts + 1] = -count end)
+    behind:send() -- what is posted twice would lose what was posted after it
+    await(lwt.sleep(0.001))
+    assert.same({ 0xFFFFFFFF, -1 }, counts)
+    n:send()
+    await(lwt.sleep(0.001))
+    assert.same({ 0xFFFFFFFF, -1, 1 }, counts)
+    n:stop()
+    behind:stop()
+  end))
+
   it("may be sent by what they call", task(function()
     local n
     local calls = 0

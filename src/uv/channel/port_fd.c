@@ -40,7 +40,14 @@ static ssize_t failure(int err) {
 void lwt_uv_fd_finish(port_fd *f) {
   int status = 0;
   if (f->reader.busy || f->writer.busy) return;
+  /* Closing a file may wait for its disk, as writing does. */
+  if (f->own && f->how == ON_POOL && !f->ctx->closing && lwt_uv_fd_start_close(f) == 0)
+    return;
   if (f->own && close(f->fd) < 0 && errno != EINTR) status = -errno;
+  lwt_uv_fd_closed(f, status);
+}
+
+void lwt_uv_fd_closed(port_fd *f, int status) {
   if (f->own && !f->ctx->closing) lwt_uv_descriptor_freed(f->ctx);
   if (f->close_cb != NULL) f->close_cb(&f->p, f->close_data, status);
   uv_mutex_destroy(&f->mutex);
@@ -88,7 +95,16 @@ static ssize_t try_read(port_fd *f, char *buf, size_t len) {
   ** terminal that is Ctrl-D.) */
   if (n == 0 && f->how == ON_POLL && !f->socket && !isatty(f->fd) && !is_ready(f, POLLIN))
     return UV_EAGAIN;
+  if (n == 0 && len > 0 && f->broken != 0) return f->broken;
   return n > 0 ? n : UV_EOF;
+}
+
+/* The system reports once that a connection is broken: what follows for its reader is no
+** clean end. (EPIPE comes after the peer's own end.) */
+static void note_failure(port_fd *f, int err) {
+  if (f->socket && (err == ECONNRESET || err == ETIMEDOUT || err == EHOSTUNREACH ||
+                    err == ENETUNREACH || err == ENETDOWN))
+    f->broken = (short)-err;
 }
 
 static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
@@ -104,7 +120,10 @@ static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
         n = f->socket ? send(f->fd, bufs[i].base + at, len, MSG_DONTWAIT | MSG_NOSIGNAL)
                       : write(f->fd, bufs[i].base + at, len);
       while (n < 0 && errno == EINTR);
-      if (n < 0) return total > 0 ? total : failure(errno);
+      if (n < 0) {
+        note_failure(f, errno);
+        return total > 0 ? total : failure(errno);
+      }
       at += (size_t)n;
       total += n;
     }

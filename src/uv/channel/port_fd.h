@@ -32,6 +32,7 @@ struct port_fd {
   unsigned char socket;
   unsigned char no_nowait; /* the system has no RWF_NOWAIT for this one */
   unsigned char closing;
+  short broken; /* a socket: the error of the connection that a write has met, or 0 */
   unsigned char tapped; /* writes go to tap.c */
   uv_poll_t poll;
   int events; /* what is polled for */
@@ -76,12 +77,15 @@ static inline ssize_t lwt_uv_fd_take_kept(port_fd *f, char *buf, size_t len) {
   return UV_EAGAIN;
 }
 
-/* port_fd.c: frees the port once nothing is with the pool. */
+/* port_fd.c: closes the descriptor once nothing is with the pool; it has been closed, and the
+** port is freed. */
 void lwt_uv_fd_finish(port_fd *f);
+void lwt_uv_fd_closed(port_fd *f, int status);
 
-/* port_job.c: begin a read or write of the port: 0, or a negative status. */
+/* port_job.c: begin a read, a write or the close of the port: 0, or a negative status. */
 int lwt_uv_fd_start_read(port_fd *f);
 int lwt_uv_fd_start_write(port_fd *f);
+int lwt_uv_fd_start_close(port_fd *f);
 int lwt_uv_fd_take_back(fd_job *j);
 void lwt_uv_fd_wait(port_fd *f, fd_job *j);
 void lwt_uv_fd_keep(port_fd *f, ssize_t result);

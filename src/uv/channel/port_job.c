@@ -1,4 +1,4 @@
-/* port_job.c: the reads and writes of a port on a descriptor that are done on the threadpool.
+/* port_job.c: what is done on the threadpool of a port on a descriptor: reads, writes, the close.
 **
 ** A job reads into the port's own memory, so that a read which is cancelled leaves the
 ** caller's buffer alone: its bytes are kept for the next read.
@@ -146,10 +146,27 @@ static void after_write(lwt_uv_after *later) {
   cb(&f->p, f->write_data, n);
 }
 
+static void do_close(uv_work_t *w) {
+  fd_job *j = w->data;
+  job_done(j->f, j, close(j->f->fd) < 0 && errno != EINTR ? -errno : 0);
+}
+
+static void after_close(lwt_uv_after *later) {
+  fd_job *j = job_of(later);
+  port_fd *f = j->f;
+  f->ctx->working--;
+  f->ctx->unclosed--;
+  lwt_uv_fd_closed(f, (int)j->result);
+}
+
 int lwt_uv_fd_start_read(port_fd *f) {
   return start_job(f, &f->reader, do_read, after_read);
 }
 
 int lwt_uv_fd_start_write(port_fd *f) {
   return start_job(f, &f->writer, do_write, after_write);
+}
+
+int lwt_uv_fd_start_close(port_fd *f) {
+  return start_job(f, &f->writer, do_close, after_close);
 }

@@ -278,6 +278,7 @@ static int l_copyfile(lua_State *L) {
   lua_setiuservalue(L, -3, 3);
   c->path = path;
   c->to = to;
+  c->q.makes = to;
   c->excl = excl;
   c->in = c->out = -1;
   return lwt_uv_fs_start(L, &c->q);
@@ -285,18 +286,45 @@ static int l_copyfile(lua_State *L) {
 
 /* ---- sendfile ------------------------------------------------------------ */
 
-typedef struct send_req {
+typedef struct send_req send_req;
+struct send_req {
   fs_req q;
-  file_use to, from;   /* what is counted, where files were given */
-  int own_out, own_in; /* duplicates, where bare numbers were; -1: none */
+  send_req *next, **before; /* in fs_state.sends; before == NULL: not there */
+  int number;               /* the bare number of `out`, as it was given */
+  file_use to, from;        /* what is counted, where files were given */
+  int own_out, own_in;      /* duplicates, where bare numbers were; -1: none */
   int out, in;
   int64_t offset;
   size_t len, done;
   unsigned char known, regular, nonblocking, socket; /* about `out` */
-} send_req;
+};
+
+static void list_send(fs_state *fs, send_req *s) {
+  s->next = fs->sends;
+  s->before = (send_req **)&fs->sends;
+  if (s->next != NULL) s->next->before = &s->next;
+  fs->sends = s;
+}
+
+static int is_sending(lwt_uv *ctx, int fd) {
+  const send_req *s = ((fs_state *)ctx->family[LWT_UV_FFS])->sends;
+  while (s != NULL && s->number != fd) s = s->next;
+  return s != NULL;
+}
+
+static void send_over(fs_req *q, ssize_t status) {
+  send_req *s = (send_req *)q;
+  lwt_uv *ctx = q->req.ctx;
+  if (status < 0 && s->socket && ctx->hook.send_failed != NULL)
+    ctx->hook.send_failed(ctx, s->number, s->out, status);
+}
 
 static void release_send(lwt_uv_req *r) {
   send_req *s = (send_req *)r;
+  if (s->before != NULL) {
+    *s->before = s->next;
+    if (s->next != NULL) s->next->before = s->before;
+  }
   close_fd(&s->own_out);
   close_fd(&s->own_in);
   lwt_uv_file_unuse(&s->to);
@@ -429,6 +457,11 @@ static int l_sendfile(lua_State *L) {
   s->len = (size_t)length;
   int status = hold(L, s, 1, &s->to, &s->own_out, &s->out);
   if (status >= 0) status = hold(L, s, 2, &s->from, &s->own_in, &s->in);
+  if (s->own_out >= 0) {
+    s->number = (int)lua_tointeger(L, 1);
+    s->q.over = send_over;
+    list_send(ctx->family[LWT_UV_FFS], s);
+  }
   if (status >= 0) status = lwt_uv_fs_submit(&s->q);
   return lwt_uv_req_started(L, &s->q.req, status);
 }
@@ -437,6 +470,7 @@ static const luaL_Reg functions[] = {
     {"copyfile", l_copyfile}, {"sendfile", l_sendfile}, {NULL, NULL}};
 
 void lwt_uv_fs_open_copies(lwt_uv *ctx, lua_State *L) {
+  ctx->hook.is_sending = is_sending;
   lwt_uv_push_context(ctx, L);
   luaL_setfuncs(L, functions, 1);
 }

@@ -111,14 +111,11 @@ static int push_entries(lua_State *L, lwt_uv_req *req) {
     lua_pushnil(L);
     return 1;
   }
+  int keys = lwt_uv_fs_push_keys(L);
   lua_createtable(L, (int)req->status, 0);
   const char *p = r->names;
   for (int i = 1; i <= (int)req->status; i++) {
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, p + 1);
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, lwt_uv_fs_type_name((uv_dirent_type_t)*p));
-    lua_setfield(L, -2, "type");
+    lwt_uv_fs_push_entry(L, keys, p + 1, (uv_dirent_type_t)*p);
     lua_rawseti(L, -2, i);
     p += strlen(p + 1) + 2;
   }

@@ -231,12 +231,18 @@ static int push_opened(lua_State *L, lwt_uv_req *r) {
   return 1;
 }
 
+static ssize_t undo_open(fs_req *q) {
+  open_req *o = (open_req *)q;
+  if (o->fd >= 0) lwt_uv_fs_close(o->fd);
+  o->fd = -1;
+  return UV_ECANCELED;
+}
+
 static void release_open(lwt_uv_req *r) {
   open_req *o = (open_req *)r;
-  if (!r->taken && o->fd >= 0) {
-    lwt_uv_fs_close(o->fd);
-    lwt_uv_descriptor_freed(r->ctx);
-  }
+  if (r->taken) return;
+  undo_open(&o->q);
+  lwt_uv_descriptor_freed(r->ctx);
 }
 
 /*---
@@ -268,6 +274,8 @@ static int l_open(lua_State *L) {
   o->flags = flags;
   o->mode = mode;
   o->fd = -1;
+  o->q.undo = undo_open;
+  if (flags & O_CREAT) o->q.makes = path;
   return lwt_uv_fs_start(L, &o->q);
 }
 

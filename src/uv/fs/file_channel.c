@@ -121,16 +121,29 @@ static int result(lua_State *L, lwt_uv_req *req) {
   return n;
 }
 
-static void release(lwt_uv_req *req) {
-  io_req *r = (io_req *)req;
-  if (r->fd >= 0) close(r->fd);
-  if (r->made != NULL && !req->taken) {
+static ssize_t undo(fs_req *q) {
+  io_req *r = (io_req *)q;
+  if (r->fd >= 0) lwt_uv_fs_close(r->fd);
+  r->fd = -1;
+  if (r->made != NULL) {
     if (r->what == TEMP_DIR)
       rmdir(r->made);
     else
       unlink(r->made);
   }
   free(r->made);
+  r->made = NULL;
+  return UV_ECANCELED;
+}
+
+static void release(lwt_uv_req *req) {
+  io_req *r = (io_req *)req;
+  if (req->taken) {
+    free(r->made);
+    return;
+  }
+  undo(&r->q);
+  if (r->what == OPEN || r->what == TEMP_FILE) lwt_uv_descriptor_freed(req->ctx);
 }
 
 static const lwt_uv_req_class classes[] = {
@@ -202,6 +215,8 @@ static int l_open_file(lua_State *L) {
     r->flags |= O_CREAT | O_APPEND;
   r->perm = perm;
   r->size = size;
+  r->q.undo = undo;
+  if (r->flags & O_CREAT) r->q.makes = path;
   return start(L, r);
 }
 
@@ -221,14 +236,15 @@ static const char *push_path(lua_State *L, int arg, const char *name,
   return s;
 }
 
+static const char *const temp_options[] = {"buffer_size", "perm",   "dir",
+                                           "prefix",      "suffix", NULL};
+
 static int temp(lua_State *L, task what, const char *prefix, int perm) {
-  static const char *const names[] = {"buffer_size", "perm",   "dir",
-                                      "prefix",      "suffix", NULL};
   char tmp[1024];
   size_t size = sizeof tmp;
   io_req *r;
   if (uv_os_tmpdir(tmp, &size) < 0) strcpy(tmp, "/tmp");
-  lwt_uv_check_options(L, 1, names);
+  lwt_uv_check_options(L, 1, temp_options);
   lua_settop(L, 1);
   perm = option_perm(L, 1, perm);
   size = lwt_uv_option_buffer_size(L, 1);
@@ -244,7 +260,21 @@ static int temp(lua_State *L, task what, const char *prefix, int perm) {
   r->perm = perm;
   r->sides = CAN_READ | CAN_WRITE;
   r->size = size;
+  r->q.undo = undo;
+  r->q.makes = r->path;
   return start(L, r);
+}
+
+/* check_temp(opts): raises what is wrong with the options of a temporary thing. */
+static int l_check_temp(lua_State *L) {
+  lwt_uv_check_options(L, 1, temp_options);
+  lua_settop(L, 1);
+  option_perm(L, 1, 0);
+  lwt_uv_option_buffer_size(L, 1);
+  push_path(L, 1, "suffix", "");
+  push_path(L, 1, "dir", "");
+  push_path(L, 1, "prefix", "");
+  return 0;
 }
 
 /*---
@@ -282,7 +312,7 @@ static int l_create_temp_dir(lua_State *L) {
 static int path_job(lua_State *L, task what) {
   const char *path = lwt_uv_fs_check_path(L, 1);
   io_req *r = new_req(L, what, path, 1);
-  r->q.removes = what == REMOVE || what == REMOVE_TREE;
+  if (what == REMOVE || what == REMOVE_TREE) r->q.removes = path;
   return start(L, r);
 }
 
@@ -330,6 +360,7 @@ static const luaL_Reg functions[] = {
     {"open_file", l_open_file},
     {"open_temp_file", l_open_temp_file},
     {"create_temp_dir", l_create_temp_dir},
+    {"check_temp", l_check_temp},
     {"unlink", l_unlink},
     {"delete_recursively", l_delete_recursively},
     {"file_length", l_file_length},

@@ -28,11 +28,17 @@ static void on_work(uv_work_t *work) {
 static void on_done(uv_work_t *work, int status) {
   fs_req *q = work->data;
   ssize_t result = status < 0 ? status : q->status;
-  if (q->left != 0) lwt_uv_fs_left_over(q->req.ctx->family[LWT_UV_FFS], q);
+  if (status >= 0 && q->undo != NULL && lwt_uv_fs_is_stopped(q)) {
+    q->run = q->undo; /* it may wait for a disk, as the work itself did */
+    q->undo = NULL;
+    if (uv_queue_work(q->req.ctx->loop, work, on_work, on_done) == 0) return;
+  }
+  lwt_uv_fs_left_over(q->req.ctx->family[LWT_UV_FFS], q);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
     result = lwt_uv_fs_is_stopped(q) ? UV_ECANCELED : lwt_uv_fs_wait(q);
     if (result >= 0) return;
   }
+  if (q->over != NULL) q->over(q, result);
   lwt_uv_req_done_later(&q->req, result);
 }
 
@@ -50,8 +56,7 @@ int lwt_uv_fs_submit(fs_req *q) {
   if (!q->started && ctx->lwt->cancel_due(ctx->lwt)) {
     q->wait_for = FS_WAIT_TURN;
     status = lwt_uv_fs_wait(q);
-  } else if (q->removes && fs->nleft > 0) {
-    q->removes = 0;
+  } else if (q->removes != NULL && q->wait_for != FS_WAIT_LEFT && fs->left != NULL) {
     q->wait_for = FS_WAIT_LEFT;
     status = lwt_uv_fs_wait(q);
   } else {
@@ -151,10 +156,8 @@ void lwt_uv_fs_cancel(lwt_uv_req *r) {
   if (q->wait != NULL) {
     lwt_uv_fs_wait_end(q);
     lwt_uv_req_done(r, UV_ECANCELED);
-  } else if (uv_cancel(r->uv) == UV_EBUSY && q->left == 0) {
-    fs_state *fs = r->ctx->family[LWT_UV_FFS];
-    fs->nleft++;
-    q->left = ++fs->last_left;
+  } else if (uv_cancel(r->uv) == UV_EBUSY) {
+    lwt_uv_fs_leave(r->ctx->family[LWT_UV_FFS], q);
   }
 }
 
@@ -249,7 +252,7 @@ static const char *mode_type(uint64_t mode) {
   }
 }
 
-const char *lwt_uv_fs_type_name(uv_dirent_type_t type) {
+static const char *entry_type(uv_dirent_type_t type) {
   switch (type) {
   case UV_DIRENT_FILE: return "file";
   case UV_DIRENT_DIR: return "directory";
@@ -260,6 +263,23 @@ const char *lwt_uv_fs_type_name(uv_dirent_type_t type) {
   case UV_DIRENT_BLOCK: return "block";
   default: return "unknown";
   }
+}
+
+int lwt_uv_fs_push_keys(lua_State *L) {
+  lua_pushliteral(L, "name");
+  lua_pushliteral(L, "type");
+  return lua_gettop(L) - 1;
+}
+
+void lwt_uv_fs_push_entry(lua_State *L, int keys, const char *name,
+                          uv_dirent_type_t type) {
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, keys);
+  lua_pushlstring(L, name, strlen(name)); /* (lua_pushstring would look in its cache) */
+  lua_rawset(L, -3);
+  lua_pushvalue(L, keys + 1);
+  lua_pushstring(L, entry_type(type));
+  lua_rawset(L, -3);
 }
 
 void lwt_uv_fs_set_integer(lua_State *L, const char *key, uint64_t n) {
@@ -302,8 +322,12 @@ static void family_close(lwt_uv *ctx) {
 }
 
 void lwt_uv_open_fs(lwt_uv *ctx, lua_State *L) {
-  ctx->family[LWT_UV_FFS] = calloc(1, sizeof(fs_state));
-  if (ctx->family[LWT_UV_FFS] == NULL) luaL_error(L, "not enough memory");
+  fs_state *fs = calloc(1, sizeof *fs);
+  if (fs == NULL)
+    luaL_error(L, "not enough memory");
+  else
+    fs->left_end = &fs->left;
+  ctx->family[LWT_UV_FFS] = fs;
   ctx->family_close[LWT_UV_FFS] = family_close;
   lua_newtable(L);
   lwt_uv_fs_open_files(ctx, L);

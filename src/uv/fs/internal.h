@@ -28,18 +28,18 @@ enum {
   FS_WAIT_WRITE,
   FS_WAIT_READER,
   FS_WAIT_TURN,
-  FS_WAIT_LEFT /* for the requests that are left, see fs_state */
+  FS_WAIT_LEFT /* for the requests that are left: left.c */
 };
 
 /* ctx->family[LWT_UV_FFS] */
 typedef struct fs_state {
   void *blocks; /* whole.c */
   int nblocks;
-  void *watches; /* watch_inotify.c */
-  /* Requests that were cancelled and that a thread still has. What they make appears later
-  ** than the cancel, so what removes things (fs_req.removes) comes after them. */
-  uint64_t nleft, last_left; /* how many; the number of the latest */
-  fs_wait *removing;         /* wait.c: what waits for their end */
+  void *watches;            /* watch_inotify.c */
+  fs_req *left, **left_end; /* left.c: the requests that are left, the oldest first */
+  uint64_t last_left;       /* the number of the latest */
+  fs_wait *removing;        /* wait.c: what waits for their end */
+  void *sends;              /* copy.c: the calls of sendfile to bare descriptors */
 } fs_state;
 
 struct fs_req {
@@ -51,9 +51,17 @@ struct fs_req {
   int wait_fd;            /* with UV_EAGAIN: what for */
   unsigned char wait_for; /* FS_NO_WAIT: EAGAIN is the system's own word */
   unsigned char started;
-  unsigned char removes; /* it comes after the requests that are left */
-  char stop;             /* atomic: its result is not wanted any more */
-  uint64_t left;         /* its number among those that are left; 0: it is not */
+  char stop; /* atomic: its result is not wanted any more */
+  /* The path where something appears that was not there (or is in place of what was), or
+  ** that is removed; or NULL. Anchored with the request. */
+  const char *makes, *removes;
+  /* On the pool, when the request was cancelled after its work had begun: do away with what
+  ** it has made and opened. Or NULL. `release` does it where this could not be run. */
+  fs_work undo;
+  /* On the loop, before the promise is told. C only. Or NULL. */
+  void (*over)(fs_req *q, ssize_t status);
+  uint64_t left; /* its number among those that are left; 0: it is not */
+  fs_req *left_next, **left_before;
 };
 
 /* Push a new request (of `size` bytes, whose first field is a fs_req) and its promise,
@@ -81,11 +89,14 @@ int lwt_uv_fs_check_flags(lua_State *L, int arg, const char *or_else);
 int lwt_uv_fs_check_mode(lua_State *L, int arg, int or_else);
 /* Seconds for utime: a number, or nil for now. */
 double lwt_uv_fs_check_time(lua_State *L, int arg);
-/* Push the table of stat(), of a directory entry's type. */
+/* Push the table of stat(). */
 void lwt_uv_fs_push_stat(lua_State *L, const uv_stat_t *st);
 /* t[key] = n, of the table at the top. */
 void lwt_uv_fs_set_integer(lua_State *L, const char *key, uint64_t n);
-const char *lwt_uv_fs_type_name(uv_dirent_type_t type);
+/* Push the keys of entries of directories, returns where; push such an entry. */
+int lwt_uv_fs_push_keys(lua_State *L);
+void lwt_uv_fs_push_entry(lua_State *L, int keys, const char *name,
+                          uv_dirent_type_t type);
 
 /* System calls that go on after a signal; a negative errno on failure. What may have to be
 ** waited for (all but regular files) is tried when it is ready, and otherwise left to the
@@ -117,8 +128,16 @@ int lwt_uv_fs_remove_tree(const char *path);
 ** Returns a status. `end` takes it off the loop again. */
 int lwt_uv_fs_wait(fs_req *q);
 void lwt_uv_fs_wait_end(fs_req *q);
-/* One that was left is over. */
-void lwt_uv_fs_left_over(fs_state *fs, const fs_req *q);
+/* See whether what waits for the requests that are left may go on. */
+void lwt_uv_fs_left_changed(fs_state *fs);
+
+/* left.c: a request has been cancelled, and a thread still has it; it is over. */
+void lwt_uv_fs_leave(fs_state *fs, fs_req *q);
+void lwt_uv_fs_left_over(fs_state *fs, fs_req *q);
+/* Is one left that was cancelled no later than the one with this number? One that may make
+** something where `path` is, or in it? */
+int lwt_uv_fs_is_left(const fs_state *fs, uint64_t last);
+int lwt_uv_fs_is_left_below(const fs_state *fs, uint64_t last, const char *path);
 
 /* Register the functions of each file in the table at the top of the stack. */
 void lwt_uv_fs_open_paths(lwt_uv *ctx, lua_State *L);

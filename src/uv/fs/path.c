@@ -110,7 +110,14 @@ static int start(lua_State *L, const path_op *op, int paths) {
 
 static int start_removal(lua_State *L, const path_op *op) {
   path_req *p = new_path(L, op, 1);
-  p->q.removes = 1;
+  p->q.removes = p->path;
+  return lwt_uv_fs_start(L, &p->q);
+}
+
+/* The second path is a new name. */
+static int start_naming(lua_State *L, const path_op *op) {
+  path_req *p = new_path(L, op, 2);
+  p->q.makes = p->path2;
   return lwt_uv_fs_start(L, &p->q);
 }
 
@@ -229,7 +236,7 @@ print(await(fs.read_file("b")))   --> text
 ```
 @function lwt.fs.rename(from, to) */
 static int l_rename(lua_State *L) {
-  return start(L, &op_rename, 2);
+  return start_naming(L, &op_rename);
 }
 
 PATH_OP(link, NULL);
@@ -245,7 +252,7 @@ print(await(fs.stat("b")).nlink)   --> 2
 ```
 @function lwt.fs.link(path, new) */
 static int l_link(lua_State *L) {
-  return start(L, &op_link, 2);
+  return start_naming(L, &op_link);
 }
 
 PATH_OP(symlink, NULL);
@@ -260,7 +267,7 @@ print(await(fs.readlink("l")))   --> target
 ```
 @function lwt.fs.symlink(target, new) */
 static int l_symlink(lua_State *L) {
-  return start(L, &op_symlink, 2);
+  return start_naming(L, &op_symlink);
 }
 
 PATH_OP(readlink, push_text);
@@ -418,6 +425,7 @@ static int l_mkdir(lua_State *L) {
   p->i = mode;
   p->j = parents;
   p->length = length;
+  p->q.makes = p->path;
   return lwt_uv_fs_start(L, &p->q);
 }
 
@@ -427,10 +435,16 @@ static int push_mkdtemp(lua_State *L, lwt_uv_req *r) {
 }
 
 /* The caller was not told of the directory, so it must not stay behind. */
+static ssize_t undo_mkdtemp(fs_req *q) {
+  path_req *p = (path_req *)q;
+  if (p->fs.result == 0 && p->fs.path != NULL) rmdir(p->fs.path);
+  p->fs.result = UV_ECANCELED;
+  return UV_ECANCELED;
+}
+
 static void release_mkdtemp(lwt_uv_req *r) {
   path_req *p = (path_req *)r;
-  if (r->status >= 0 && !r->taken && p->fs.result == 0 && p->fs.path != NULL)
-    rmdir(p->fs.path);
+  if (r->status >= 0 && !r->taken) undo_mkdtemp(&p->q);
   uv_fs_req_cleanup(&p->fs);
 }
 
@@ -462,13 +476,16 @@ static int l_mkdtemp(lua_State *L) {
     lua_pushliteral(L, "XXXXXX");
     lua_concat(L, 2);
   }
-  return start(L, &op_mkdtemp, 1);
+  path_req *p = new_path(L, &op_mkdtemp, 1);
+  p->q.undo = undo_mkdtemp;
+  p->q.makes = p->path;
+  return lwt_uv_fs_start(L, &p->q);
 }
 
 PATH_OP(rmdir, NULL);
 /*---
 Removes an empty directory (`lio.delete_recursively` takes one with all it holds). As
-`unlink`, it comes after calls that were cancelled before.
+`unlink`, it comes after calls that were cancelled before and may be making something in it.
 @param path string
 @return lwt.Promise<nil>
 ```lua
@@ -483,13 +500,10 @@ static int l_rmdir(lua_State *L) {
 static int push_scandir(lua_State *L, lwt_uv_req *r) {
   path_req *p = (path_req *)r;
   uv_dirent_t entry;
+  int keys = lwt_uv_fs_push_keys(L);
   lua_createtable(L, (int)r->status, 0); /* libuv counts them with an int */
   for (lua_Integer i = 1; uv_fs_scandir_next(&p->fs, &entry) != UV_EOF; i++) {
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, entry.name);
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, lwt_uv_fs_type_name(entry.type));
-    lua_setfield(L, -2, "type");
+    lwt_uv_fs_push_entry(L, keys, entry.name, entry.type);
     lua_rawseti(L, -2, i);
   }
   return 1;

@@ -6,7 +6,7 @@
 ** only, and a channel or stream that was made of the same one may be watching it.
 **
 ** What removes things waits here for the end of requests that were cancelled before, and
-** that a thread still has (fs_state): they may be making what is to be removed.
+** that a thread still has: they may be making what is to be removed (left.c).
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,8 @@
 
 /* A fifo without a reader cannot be polled: how often it is asked again, in milliseconds. */
 #define ASK_AGAIN 10
+/* How long what removes things waits for what seems to make something elsewhere. */
+#define ELSEWHERE 1000
 
 struct fs_wait {
   union {
@@ -27,9 +29,9 @@ struct fs_wait {
   fs_req *q;
   lwt_uv *ctx;
   int fd; /* the duplicate; -1: a timer */
-  /* FS_WAIT_LEFT: in fs_state.removing; the latest to wait for; of them, how many. */
+  /* FS_WAIT_LEFT: in fs_state.removing; the latest to wait for. */
   fs_wait *next, **before;
-  uint64_t last, n;
+  uint64_t last;
 };
 
 static void on_closed(uv_handle_t *h) {
@@ -109,6 +111,15 @@ static int wait_poll(fs_req *q, int events) {
   return status;
 }
 
+static void on_elsewhere(uv_timer_t *timer) {
+  const fs_wait *w = timer->data;
+  const fs_state *fs = w->ctx->family[LWT_UV_FFS];
+  if (!lwt_uv_fs_is_left_below(fs, w->last, w->q->removes))
+    run_again(w->q);
+  else
+    uv_timer_start(timer, on_elsewhere, ELSEWHERE, 0);
+}
+
 static int wait_left(fs_req *q) {
   fs_state *fs = q->req.ctx->family[LWT_UV_FFS];
   fs_wait *w = new_wait(q);
@@ -116,18 +127,16 @@ static int wait_left(fs_req *q) {
   uv_timer_init(w->ctx->loop, &w->uv.timer);
   begin(q, w);
   w->last = fs->last_left;
-  w->n = fs->nleft;
   w->next = fs->removing;
   w->before = &fs->removing;
   if (w->next != NULL) w->next->before = &w->next;
   fs->removing = w;
-  return 0;
+  return uv_timer_start(&w->uv.timer, on_elsewhere, ELSEWHERE, 0); /* cannot fail */
 }
 
-void lwt_uv_fs_left_over(fs_state *fs, const fs_req *q) {
-  fs->nleft--;
+void lwt_uv_fs_left_changed(fs_state *fs) {
   for (fs_wait *w = fs->removing; w != NULL; w = w->next)
-    if (q->left <= w->last && --w->n == 0) uv_timer_start(&w->uv.timer, on_timer, 0, 0);
+    if (!lwt_uv_fs_is_left(fs, w->last)) uv_timer_start(&w->uv.timer, on_timer, 0, 0);
 }
 
 int lwt_uv_fs_wait(fs_req *q) {

@@ -244,6 +244,7 @@ static int l_write_file(lua_State *L) {
   w->data = lwt_uv_fs_pin(ctx, L, 2, &w->len, &w->mem);
   w->flags = flags;
   w->mode = mode;
+  if (flags & O_CREAT) w->q.makes = path;
   if (w->data == NULL) return lwt_uv_req_started(L, &w->q.req, UV_EINVAL);
   return lwt_uv_fs_start(L, &w->q);
 }

@@ -101,6 +101,13 @@ typedef struct lwt_uv_stream {
 #define lwt_uv_stream_of_port(p) \
   ((lwt_uv_stream *)(void *)((char *)(p)-offsetof(lwt_uv_stream, p)))
 
+/* socket_write.c: the system has told a write so. */
+void lwt_uv_stream_note_failure(lwt_uv_stream *s, ssize_t status);
+/* socket_read.c: is the connection no longer, though we have not ended our side? (Its peer's
+** end leaves it half open.) */
+int lwt_uv_stream_is_lost(const lwt_uv_stream *s);
+/* For ctx->hook.send_failed. */
+void lwt_uv_stream_send_failed(lwt_uv *ctx, int fd, int copy, ssize_t status);
 /* Push a new stream userdata of this type, not yet initialised. May raise. */
 lwt_uv_stream *lwt_uv_stream_new(lwt_uv *ctx, lua_State *L, lwt_uv_type type);
 /* The stream at 1: NULL when closed; raises when it is none. */

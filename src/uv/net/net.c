@@ -128,6 +128,7 @@ void lwt_uv_open_net(lwt_uv *ctx, lua_State *L) {
   ctx->family_close[LWT_UV_FNET] = close_family;
   ctx->family_moved[LWT_UV_FNET] = move_family;
   ctx->hook.descriptor_freed = lwt_uv_listener_retry;
+  ctx->hook.send_failed = lwt_uv_stream_send_failed;
   move_family(ctx);
   if (net->retry == NULL || net->alive == NULL) luaL_error(L, "not enough memory");
   lua_pushboolean(L, 0);

@@ -7,6 +7,8 @@
 ** turn of the loop.
 */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,10 +25,33 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
   uv_read_stop(&s->uv.stream);
 }
 
+int lwt_uv_stream_is_lost(const lwt_uv_stream *s) {
+#ifdef TCP_INFO
+  struct tcp_info info;
+  socklen_t size = sizeof info;
+  int fd = lwt_uv_stream_descriptor(&s->uv.stream);
+  return !s->shut && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_state == TCP_CLOSE;
+#else
+  (void)s;
+  return 0;
+#endif
+}
+
+/* A sendfile under way, on a thread, takes the news of a reset as a write does, and we hear of
+** that later. */
+static int lost_while_sending(const lwt_uv_stream *s) {
+  lwt_uv *ctx = s->h.ctx;
+  return ctx->hook.is_sending != NULL &&
+         ctx->hook.is_sending(ctx, lwt_uv_stream_descriptor(&s->uv.stream)) &&
+         lwt_uv_stream_is_lost(s);
+}
+
 /* Nothing follows what is held. (A write may have met the reset: then the system reports
 ** only an end to the read.) */
 static ssize_t end_with(lwt_uv_stream *s, ssize_t status) {
   lwt_uv_stream_stop_reading(s);
+  if (status == UV_EOF && lost_while_sending(s)) s->broken = UV_ECONNRESET;
   s->end = status == UV_EOF && s->broken != 0 ? s->broken : status;
   return s->end;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "../bytes.h"
 #include "internal.h"
@@ -39,11 +40,32 @@ static void start_first(lwt_uv_stream *s);
 /* The system reports once that a connection is broken. When it has reported that to a
 ** write, what follows the bytes that can still be read is no clean end. (EPIPE comes
 ** after the peer's own end.) */
-static void note_failure(lwt_uv_stream *s, ssize_t status) {
+void lwt_uv_stream_note_failure(lwt_uv_stream *s, ssize_t status) {
   if (s->broken != 0) return;
   if (status == UV_ECONNRESET || status == UV_ETIMEDOUT || status == UV_EHOSTUNREACH ||
       status == UV_ENETUNREACH || status == UV_ENETDOWN)
     s->broken = status;
+  if (s->broken != 0 && s->end == UV_EOF) s->end = s->broken;
+}
+
+static int is_same(int fd, int other) {
+  struct stat a, b;
+  return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+void lwt_uv_stream_send_failed(lwt_uv *ctx, int fd, int copy, ssize_t status) {
+  for (lwt_uv_handle *h = ctx->handles; h != NULL; h = h->next) {
+    if (h->class->type != LWT_UV_TCP && h->class->type != LWT_UV_PIPE) continue;
+    lwt_uv_stream *s = (lwt_uv_stream *)h;
+    if (lwt_uv_stream_descriptor(&s->uv.stream) != fd) continue;
+    if (!is_same(fd, copy)) return; /* its number is another one's by now */
+    /* Where something had been sent already, the system keeps the reset to itself. */
+    if (status == UV_EPIPE && s->end == 0 && lwt_uv_stream_is_lost(s))
+      status = UV_ECONNRESET;
+    lwt_uv_stream_note_failure(s, status);
+    return;
+  }
 }
 
 /* As uv_try_write. What a socket takes for itself, `send`, costs less than `write`. */
@@ -60,7 +82,7 @@ ssize_t lwt_uv_stream_try_write(lwt_uv_stream *s, const uv_buf_t *bufs, unsigned
     if (errno == EAGAIN || errno == ENOBUFS) return UV_EAGAIN;
     sent = uv_translate_sys_error(errno);
   }
-  if (sent < 0) note_failure(s, sent);
+  if (sent < 0) lwt_uv_stream_note_failure(s, sent);
   return sent;
 }
 
@@ -79,7 +101,7 @@ static void dequeue(lwt_uv_stream *s, write_req *w) {
 static void finish_first(lwt_uv_stream *s, int status) {
   write_req *w = s->first;
   dequeue(s, w);
-  if (status < 0) note_failure(s, status);
+  if (status < 0) lwt_uv_stream_note_failure(s, status);
   if (s->h.box != NULL) {
     start_first(s);
     lwt_uv_handle_drop(lwt_uv_main(s->h.ctx), &s->h);
@@ -426,7 +448,7 @@ static void on_chunk(uv_write_t *uv, int status) {
   lwt_uv_stream *s = c->s;
   free(c);
   s->chunks--;
-  if (status < 0) note_failure(s, status);
+  if (status < 0) lwt_uv_stream_note_failure(s, status);
   if (s->wcb != NULL && s->chunks == 0)
     take_port_write(s)(&s->p, s->wdata, status < 0 ? status : (ssize_t)s->wtaken);
 }

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,20 +122,39 @@ static int tell(lwt_uv_child *p) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
-/* Reap it if it has ended. */
-static void reap(lwt_uv_child *p) {
+/* Take the child's status, where it has ended: 1, or 0 while it runs, or -1 when somebody
+** else has taken it. By its pidfd, for its number may be another child's by then. (The bare
+** call gives the usage as well. It knows no pidfds before Linux 5.4.) */
+static int take_exactly(lwt_uv_child *p) {
+  siginfo_t info = {.si_pid = 0};
+  long failed =
+      syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &p->usage);
+  if (failed != 0) return -1;
+  if (info.si_pid == 0) return 0;
+  *(info.si_code == CLD_EXITED ? &p->code : &p->signal) = info.si_status;
+  return 1;
+}
+
+static int take_by_number(lwt_uv_child *p) {
   int status;
-  if (p->ended) return;
-  /* (It does not wait, and so it is not interrupted.) */
+  /* (Neither waits, and so neither is interrupted.) */
   pid_t pid = wait4(p->pid, &status, WNOHANG, &p->usage);
-  if (pid == 0) return;
-  p->ended = 1;
-  if (pid < 0)
-    p->lost = 1;
-  else if (WIFSIGNALED(status))
+  if (pid <= 0) return pid < 0 ? -1 : 0;
+  if (WIFSIGNALED(status))
     p->signal = WTERMSIG(status);
   else
     p->code = WEXITSTATUS(status);
+  return 1;
+}
+
+/* Reap it if it has ended. */
+static void reap(lwt_uv_child *p) {
+  if (p->ended) return;
+  int taken = p->pidfd >= 0 ? take_exactly(p) : -1;
+  if (taken < 0 && (p->pidfd < 0 || errno != ECHILD)) taken = take_by_number(p);
+  if (taken == 0) return;
+  p->ended = 1;
+  p->lost = taken < 0;
 }
 
 static void on_pidfd(uv_poll_t *poll, int status, int events) {

@@ -184,7 +184,9 @@ static void plan_stdio(lwt_uv *ctx, lua_State *L, lwt_uv_plan *p) {
     } else if (s != NULL && strcmp(s, "pipe") == 0) {
       status = make_pipe(p, i);
     } else if (s != NULL && strcmp(s, "null") == 0) {
-      int fd = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+      int fd;
+      do fd = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+      while (fd < 0 && errno == EINTR);
       status = fd < 0 ? -errno : 0;
       p->keep[i] = p->o.fds[i] = fd;
     } else if (s != NULL && i == 2 && strcmp(s, "stdout") == 0) {
