@@ -399,6 +399,7 @@ describe("lwt.process", function()
   it("signals nobody else once somebody has reaped the child and its number is used again", function()
     local reap = build.module(dir, "spec/support/reap.c", "reap")
     local last = io.open("/proc/sys/kernel/ns_last_pid", "r+")
+    if os.getenv "LWT_UNDER" == "valgrind" then skip.under "valgrind has no pidfds" end
     if last == nil then skip.here "the next process number cannot be set" end
     last:close()
     lwt.run(function()
@@ -413,7 +414,10 @@ describe("lwt.process", function()
         if other.pid == p.pid then break end
         other:kill "KILL"
       end
-      assert.equal(p.pid, other.pid)
+      if other.pid ~= p.pid then
+        other:kill "KILL"
+        skip.here "other programs take every number"
+      end
       assert.is_false(p:kill "TERM")
       assert.is_true(other:kill "KILL")
       assert.same({ signal = "KILL" }, await(other:status()))

@@ -79,7 +79,8 @@ return {
       local status = await(s.p:status())
       local after = s.p:kill("KILL")
       do
-        local q <close> = process.open { "sleep", "100" } -- luacheck: ignore
+        s.q = process.open { "sleep", "100" }
+        local _ <close> = s.q
       end
       return sent, status.signal, after
     end,
@@ -98,6 +99,7 @@ return {
         s.p:kill("KILL")
         await(s.p:status())
       end
+      if s.q then s.q:kill("KILL") end -- what was to kill it may have been refused
     end,
   },
   {
