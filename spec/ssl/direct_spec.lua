@@ -190,6 +190,33 @@ describe("the direct view of a TLS stream", function()
     assert.is_false((pcall(s.read, io.stdout)))
   end))
 
+  -- A hook stands for the finalizer that may run where the entry of the line is allocated.
+  it("is told when the stream is closed while its read goes to the line of others", with_pair(function(_, c, _, stream)
+    local reader = require "lwt.ssl.waiting".reader
+    local direct = lwt.spawn(function() return c:read() end)
+    await(lwt.pause())
+    local closed = false
+    debug.sethook(function()
+      if closed or debug.getinfo(2, "f").func ~= reader then return end
+      closed = true
+      stream:close()
+    end, "c")
+    local second = stream:read()
+    debug.sethook()
+    assert.is_true(closed)
+    for _, p in ipairs { direct, second } do
+      local ok, err = pcall(await, lwt.with_timeout(60, p))
+      assert.same({ false, lwt.Closed }, { ok, err })
+    end
+    local x, y = net.socketpair() -- what is cancelled hears of it as ever
+    local cancelled = x:read()
+    cancelled:cancel()
+    await(y:write "whole")
+    assert.equal("whole", await(x:read()))
+    x:close()
+    y:close()
+  end))
+
   it("can be left waiting at the end of a run, and of the program", function()
     local core = require "spec.support.core"
     local text, status = core.child(([[
