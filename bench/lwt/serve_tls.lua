@@ -1,4 +1,5 @@
--- A server that speaks TLS: lua5.4 bench/lwt/serve_tls.lua echo|echo_channel|sink|source CERTIFICATE BYTES PORT
+-- A server that speaks TLS:
+--   lua5.4 bench/lwt/serve_tls.lua echo|echo_await|echo_channel|sink|source CERTIFICATE BYTES PORT
 
 local lwt = require "lwt"
 local net = require "lwt.net"
@@ -17,6 +18,14 @@ function H.echo(s)
     local data = stream:read()
     if not data then return end
     stream:write(data)
+  end
+end
+
+function H.echo_await(s)
+  while true do
+    local data = await(s:read())
+    if not data then return end
+    await(s:write(data))
   end
 end
 

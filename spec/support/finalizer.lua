@@ -14,6 +14,7 @@
 --             pcall gave. Asserts what has to be true
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
+--   alone     true: without what any finalizer may do
 --   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
 local armed = finalizer -- luacheck: ignore
@@ -21,7 +22,7 @@ local lwt = require "lwt"
 
 local M = {}
 
-local files = { "core", "waits", "net_calls", "net_talks", "io", "process", "thread" }
+local files = { "core", "waits", "pipes", "net_calls", "net_talks", "io", "process", "thread" }
 if os.getenv "LWT_CERTIFICATES" then files = { "tls" } end -- built with lwt.ssl
 
 -- What any finalizer may do, whatever is going on.
@@ -138,7 +139,7 @@ end
 -- What a finalizer does while this operation is under way: names in order, functions by name.
 local function disturbances(op)
   local names, by_name = {}, {}
-  for _, list in ipairs { always, op.disturb or {} } do
+  for _, list in ipairs { op.alone and {} or always, op.disturb or {} } do
     for name, f in pairs(list) do
       if not by_name[name] then names[#names + 1] = name end
       by_name[name] = f

@@ -12,6 +12,7 @@ describe("a finalizer in the middle", function()
   for _, family in ipairs {
     "promises", "tasks", "scopes", "pool", "mvar", "streams", "react", "timers", "storage", "loop", -- _core
     "locks", "elements", -- _waits
+    "pipes",
     "tcp", "unix", "pair", "udp", "dns", "poll", -- _net_calls, _net_talks
     "bytes", "channels", "files", "watch", -- _io
     "process", "signal", -- _io and _process

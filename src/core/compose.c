@@ -513,11 +513,17 @@ static int l_callback_under(lua_State *L) {
   return called(L, c, call_under(L, c, 0, &base));
 }
 
+/* A call for which the stack has to grow may run a finalizer. What looks at who waits and then changes
+** that, in several functions, finds as much room as this while it is called from here: the memory is
+** asked for before it begins. (Without it that goes on as it may.) */
+#define ROOM 60
+
 /* core.try(f, ...): pcall for a plain callback. */
 static int l_try(lua_State *L) {
   lwt_context *c = context_of(L);
   int base, status;
   lwt_check_callable(L, 1);
+  (void)lua_checkstack(L, ROOM);
   status = call_first(L, c, LUA_MULTRET, &base);
   c->has_trace = 0;
   luaL_checkstack(L, 10, NULL);
@@ -532,6 +538,7 @@ static int l_try(lua_State *L) {
 static int l_hand(lua_State *L) {
   lwt_context *c = context_of(L);
   int handler = 2, saved = 0, status;
+  (void)lua_checkstack(L, ROOM);
   if (c->storing) {
     pushreg(L, c->r_storage);
     lua_insert(L, 2);
@@ -568,7 +575,15 @@ static int l_together(lua_State *L) {
   return status == LUA_OK ? 0 : lua_error(L);
 }
 
+/* core.roomy(f, ...): f(...), with that room. */
+static int l_roomy(lua_State *L) {
+  (void)lua_checkstack(L, ROOM);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
 static const luaL_Reg functions[] = {{"wrap", l_wrap},
+                                     {"roomy", l_roomy},
                                      {"callback", l_callback},
                                      {"callback_under", l_callback_under},
                                      {"try", l_try},

@@ -108,6 +108,7 @@ static int reject_requests(lua_State *L, lwt_context *c, int line) {
 static void stop_fetching(lua_State *L, lwt_context *c) {
   int log = lua_gettop(L), over;
   put(L, log, "serving", 0);
+  put(L, log, "spreading", 0);
   switch (lua_getfield(L, log, "fetching")) {
   case LUA_TUSERDATA:
     over = lwt_promise_test(L, c, -1) == NULL ||
@@ -265,7 +266,8 @@ static int l_lost(lua_State *L) {
 ** where one cannot be called, or raises, x is lost. */
 static int l_hear(lua_State *L) {
   lwt_context *c = context_of(L);
-  promise *p = lwt_promise_arg(L, c, 1), *q;
+  promise *p, *q;
+  lwt_promise_arg(L, c, 1);
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);
   q = lwt_promise_push(L, c, K_ON_ANY, C_DEP, 5, sizeof *q);

@@ -34,6 +34,7 @@ local promise_of, prepare, reserve = C.promise_of, C.prepare, C.reserve
 local tell, desk_of = C.tell, C.desk_of
 local look_again, show_lookers, calm = C.look_again, C.show_lookers, C.calm
 local offer, line_up, run, unfold = C.offer, C.line_up, C.run, C.unfold
+local roomy = core.roomy -- calls where no call of another function runs a finalizer
 local try = core.try
 local hand = core.hand -- pcall for a plain callback, and see core.lost
 local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
@@ -108,7 +109,14 @@ local function pull_shared(s, taker)
   s.i = i + 1
   return v
 end
-C.pull_log, C.pull_shared = pull_log, pull_shared
+
+-- Of a clone whose readers are about to be served: see `spread`.
+local function pull_lined(s, taker)
+  if busy(s) then return line_up(s, taker) end
+  use_log(s)
+  return s.pull(s, taker)
+end
+C.pull_log, C.pull_shared, C.pull_lined = pull_log, pull_shared, pull_lined
 
 local key = lwt.new_key() -- see section.lua
 C.key = key
@@ -146,6 +154,25 @@ local function see(s, req, c, i)
   if bound and not req.done then bound.show(bound, req) end
 end
 
+-- Asks the function of a request about `v`, at the front. Who is asked, or a finalizer, may read: then
+-- it is not for the request.
+local function ask_about(s, req, v)
+  local taken, done = req.feed(req, v)
+  if taken and not rawequal(front(s), v) then
+    local items = req.items
+    if items then items[items.n], items.n = nil, items.n - 1
+    elseif req.want then req.want = req.want + 1 end
+    req.value, done = nil, false
+  elseif taken then
+    local section = s.section
+    if section then section.record[#section.record + 1] = v end
+    drop(s)
+  elseif req.failed and req.put_back then
+    req.put_back(req)
+  end
+  req.done = done
+end
+
 -- Takes what is there.
 local function take(s, req)
   while not req.done do
@@ -163,16 +190,14 @@ local function take(s, req)
       req.done = true
       return
     end
-    local taken, done = true, true
-    if req.feed then taken, done = req.feed(req, v) else req.value = v end
-    if taken then
+    if req.feed then
+      ask_about(s, req, v)
+    else
       local section = s.section
       if section then section.record[#section.record + 1] = v end
+      req.value, req.done = v, true
       drop(s)
-    elseif req.failed and req.put_back then
-      req.put_back(req)
     end
-    req.done = done
   end
 end
 
@@ -241,7 +266,7 @@ local function ask(s, req)
     req.put_back(req)
     raise(p)
   else
-    return submit_and_serve(s, req)
+    return roomy(submit_and_serve, s, req)
   end
   return p or served(req)
 end
@@ -266,9 +291,7 @@ function ask_one(s, taker)
   return req.value
 end
 
--- Elements that were taken, and not used after all, go back to the front: to the readers in line
--- first, then to later reads.
-local function unread(s, items, n)
+local function put_back(s, items, n)
   if s.lent then s.lent() end
   if s.solo then unfold(s) end
   local section = s.section
@@ -305,6 +328,10 @@ local function unread(s, items, n)
   if not s.first then demand(s.log) end
   tell(desk)
 end
+
+-- Elements that were taken, and not used after all, go back to the front: to the readers in line
+-- first, then to later reads.
+local function unread(s, items, n) return roomy(put_back, s, items, n) end
 C.unread = unread
 
 ---- Making ----------------------------------------------------------------------
@@ -319,8 +346,11 @@ local function new_stream(log, pull)
   }, mt)
 end
 
--- A stream that reads from `source`.
-function C.derive(source) return new_stream(new_log(source), source) end
+-- A stream that reads from `source`, whose reads may overlap.
+function C.derive_free(source) return new_stream(new_log(source), source) end
+
+-- One whose reads do not; see `alone` in fetch.lua.
+function C.derive(source) return C.derive_free(C.alone(source)) end
 
 -- A stream whose log is written by its maker, and its log.
 function C.stored()
@@ -344,7 +374,7 @@ end
 local function push_slowly(log, v)
   if log.closed then raise(lwt.Closed) end
   if v == nil then return close(log) end
-  deliver(log, v, push_to_many)
+  roomy(deliver, log, v, push_to_many)
 end
 
 local AWAY <const> = SIZE + 2
@@ -353,7 +383,7 @@ local AWAY <const> = SIZE + 2
 -- log in its upvalues, for speed; while `n` is AWAY (and `log.held`) it is in the log.
 function C.pushed()
   local log = new_log()
-  local tail, n = log.tail, log.n
+  local tail, n, slow = log.tail, log.n, false
   local push
   function push(v, hold)
     local i = n
@@ -367,7 +397,8 @@ function C.pushed()
       local p = s.solo
       local told = wake(p, v)
       if s.solo == p then s.solo, log.taker = false, false end
-      if told then return end -- else it was cancelled
+      if told then return end
+      return push(v, hold) -- it was cancelled
     end
     if i ~= AWAY then
       log.tail, log.n, log.held = tail, i, true
@@ -378,8 +409,11 @@ function C.pushed()
       reserve(log)
       if n ~= AWAY then return push(v) end -- a finalizer has pushed, and been faster
     end
-    local before = log.n
+    local before, nested = log.n, slow
+    slow = true
     push_slowly(log, v)
+    if nested then return end -- whoever pushes has yet to decide where that goes
+    slow = false
     -- If it was handed over, the next one will be, too. (The reader that was woken may have
     -- pushed.)
     if n == AWAY and log.n ~= before and not (log.taker or log.waiting[1] or log.closed) then

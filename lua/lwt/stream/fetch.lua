@@ -3,10 +3,11 @@
 
 local lwt = require "lwt"
 local core = require "lwt.core"
-local raise = core.raise -- again, with the trace that it has
+local roomy = core.roomy
+local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local C = require "lwt.stream.line"
 
-local append, front, drop, use_log = C.append, C.front, C.drop, C.use_log
+local append, front, drop, use_log, set_pull = C.append, C.front, C.drop, C.use_log, C.set_pull
 local forget_gone = C.forget_gone
 local alive, busy, demand, get_in_line = C.alive, C.busy, C.demand, C.get_in_line
 local prepare, missed, reserve = C.prepare, C.missed, C.reserve
@@ -63,26 +64,66 @@ local function hand_over(log, s, v)
 end
 C.hand_over = hand_over
 
+-- Offers the new element `v`, at the place (c, i), to those in line at a clone.
+local function offer_to_clone(s, v, c, i)
+  if not busy(s) then
+    if s.first then offer(s, v) end -- they look
+  elseif front(s) ~= nil and s.chunk == c and s.i == i and offer(s, v) then
+    drop(s)
+  end
+  if s.upset then calm(s) end
+end
+
+-- A new element for several cursors. It is in the log before anybody is offered it: those who are in
+-- line have `pull_lined`, so that a finalizer's read is not served before them. Where it pushes, what it
+-- pushes comes after that.
+local function spread_to_clones(log, v)
+  local waiting = log.waiting
+  for k = 1, #waiting do set_pull(waiting[k], C.pull_lined) end
+  append(log, v)
+  if log.spreading then return end
+  log.spreading = true
+  local c, i = log.tail, log.n - 1
+  repeat
+    for k = #waiting, 1, -1 do
+      local s = waiting[k]
+      if s then offer_to_clone(s, v, c, i) end -- (a finalizer may have taken some out)
+    end
+    i = i + 1
+    if i > SIZE and c.next then c, i = c.next, 1 end
+    v = c[i]
+  until v == nil
+  for k = #waiting, 1, -1 do
+    local s = waiting[k]
+    if s then C.serve(s) end
+  end
+  log.spreading = false
+end
+
+-- The same for those in line at `s`. What somebody whom it is offered pushes comes after it, too.
+local function spread_to_one(log, s, v)
+  local n, tail = log.n, log.tail
+  log.spreading = true
+  local taken = offer(s, v)
+  log.spreading = false
+  local same = n == log.n and tail == log.tail
+  if not taken and same then append(log, v) end
+  if s.upset then calm(s) end
+  if same then return end
+  if not taken then C.unread(s, { v }, 1) end
+  C.serve(s)
+end
+
 -- A new element, for whoever stands in line.
 local function spread(log, v)
   local desk = desk_of(log)
   if log.n > SIZE then reserve(log) end
-  local waiting = log.waiting
-  if not log.shared then
-    local s = waiting[1]
-    if not s then return append(log, v) end
-    if not offer(s, v) then append(log, v) end
-    if s.upset then calm(s) end
+  if log.shared then
+    spread_to_clones(log, v)
   else
-    append(log, v)
-    for k = #waiting, 1, -1 do
-      local s = waiting[k]
-      if offer(s, v) then
-        front(s)
-        drop(s)
-      end
-      if s.upset then calm(s) end
-    end
+    local s = log.waiting[1]
+    if not s or log.spreading then return append(log, v) end
+    spread_to_one(log, s, v)
   end
   forget_gone(log)
   tell_inside(desk)
@@ -131,7 +172,7 @@ local function deliver_error(log, err)
       drop(s)
     end
     dismiss(s, true, err)
-    if not s.first then waiting[k], s.waits = nil, false end
+    if not s.first then C.take_out(waiting, k, s) end
   end
   tell_inside(log.desk)
 end
@@ -157,9 +198,12 @@ local function ended(x)
     use_log(x)
   end
   local waiting = log.waiting
-  for k = #waiting, 1, -1 do
-    dismiss(waiting[k])
-    waiting[k].waits, waiting[k] = false, nil
+  local n = #waiting
+  while n > 0 do
+    local s = waiting[n]
+    dismiss(s)
+    C.take_out(waiting, n, s)
+    n = #waiting
   end
   local desk = log.desk
   if desk and (desk.first or log.closed_promise) then tell_inside(desk) end
@@ -210,6 +254,9 @@ function take_in(log, failed, raw)
     f = log.rescue
   else
     f = log.resume
+    if not from and (log.stale or 0) > 0 then -- it came when it was about to be taken back
+      log.stale, from = log.stale - 1, true
+    end
   end
   if not from or log.ended then return end
   log.fetching, log.serving, log.withdrawable = true, true, false
@@ -292,18 +339,51 @@ end
 local function listen(log, p, withdrawable)
   if withdrawable then set_eager(log) end
   if not log.on_value then
-    log.on_value = function(v) take_in(log, false, v) end
-    log.on_error = function(e) take_in(log, true, e) end
+    log.on_value = function(v) roomy(take_in, log, false, v) end
+    log.on_error = function(e) roomy(take_in, log, true, e) end
   end
   log.fetching = p
   hear(p, log.on_value, log.on_error, log.desk)
 end
+
+-- The read `p` of `s` is not wanted after all: what it got goes back. (Where it failed, that is
+-- raised.)
+local function take_back(s, p)
+  local failed, v
+  if p.on then -- a request
+    p.new = false
+    if not p.done then
+      p.done = true
+      local above = p.on.log
+      if above.source then C.withdraw(above) end
+      return
+    end
+    s, failed, v = p.on, p.failed, p.value
+    p.value = nil
+  else
+    p:cancel()
+    local state
+    state, v = p:state()
+    if state == "rejected" and rawequal(v, lwt.Canceled) then return end
+    failed = state == "rejected"
+  end
+  if failed then raise(v) end
+  if v ~= nil then C.unread(s, { v }, 1) end
+end
+C.take_back = take_back
 
 -- (Where it raises, for want of memory, the log waits for nothing.)
 local function wait_for(x, taker, p, resume, rescue, withdrawable)
   local log = x.log
   if not log.desk then desk_of(log) end
   local serving = log.serving
+  if not serving then
+    use_log(x)
+    if log.fetching or log.ended then -- a finalizer has read, too: that goes on
+      take_back(x.stage and x.stage.up, p)
+      return x.pull(x, taker)
+    end
+  end
   log.resume, log.rescue, log.withdrawable = resume, rescue, withdrawable
   local on = p.on
   if on then -- a request
@@ -319,7 +399,7 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
     end
   end
   if serving then return nil, p end
-  use_log(x)
+  if log.fetching ~= p then return x.pull(x, taker) end
   return line_up(x, taker)
 end
 
@@ -347,6 +427,41 @@ function C.run_task(x, taker, resume, start, ...)
   return v
 end
 
+-- A source whose reads must not overlap: for it has more to remember than what it has just taken, or
+-- runs what may read the same stream again, such as a task. (A finalizer may do that anywhere.) While
+-- it is asked directly, others get in line; `source(log)` is called for all.
+local function read_alone(s, taker, source)
+  local log = s.log
+  if log.fetching or log.ended then
+    use_log(s)
+    return s.pull(s, taker)
+  end
+  log.fetching, log.serving = true, true
+  local ok, v, p = guard(source, log)
+  log.serving = false
+  if log.fetching == true then log.fetching = false end
+  if log.ending then return ended(s) end
+  if ok and v == nil then -- it waits
+    use_log(s)
+    if log.fetching ~= p then return s.pull(s, taker) end
+    return line_up(s, taker)
+  end
+  if log.taker or log.waiting[1] then
+    use_log(s)
+    if not log.fetching then hand(desk_of(log), run, log) end
+  end
+  if not ok then raise(v) end
+  return v
+end
+
+-- What is called as the source instead.
+function C.alone(source)
+  return function(x, taker)
+    if x.log == x then return source(x) end
+    return read_alone(x, taker, source)
+  end
+end
+
 -- The source did not like what it got: ask it once more.
 function C.again(x, taker)
   local log = x.log
@@ -370,15 +485,15 @@ local function read_later(s)
 end
 
 -- For a stream made from those of a list: the function by which it reads one of them, which gives
--- what `s.pull(s, log)` gives, and how deep that makes it. One that reads in a pcall, of which
--- there can be few inside one another, counts for five.
-function C.reader(list, guarded)
+-- what `s.pull(s, log)` gives, and how deep that makes it. Each reads in a pcall, of which there can
+-- be few inside one another: so it counts for five.
+function C.reader(list)
   local depth = 0
   for i = 1, #list do
     local d = list[i].depth
     if d and d > depth then depth = d end
   end
-  depth = depth + (guarded and 5 or 1)
+  depth = depth + 5
   if depth >= DEEP then return read_later, 0 end
   return read, depth
 end

@@ -12,7 +12,7 @@
 local C = require "lwt.stream.core"
 local storage = require "lwt.internal.stored"
 
-local pend, ended, derive, pull_log = C.pend, C.ended, C.derive, C.pull_log
+local pend, ended, derive, pull_log = C.pend, C.ended, C.derive_free, C.pull_log
 local run = C.run
 local set_eager, fresh, lost = C.set_eager, C.fresh, require "lwt.core".lost
 local error, pcall = error, pcall
@@ -100,6 +100,15 @@ local function splitting(stages)
   end
 end
 
+-- A finalizer has read one of the streams meanwhile: the last one does not wait for `p`.
+local function no_more(stages, x, taker, p)
+  set_free(stages)
+  C.take_back(nil, p)
+  if x.log == x then return alone(stages, x, taker) end
+  C.use_log(x)
+  return x.pull(x, taker)
+end
+
 -- There was nothing for the chain `stages`, read for `x` and `taker`. The last one waits for
 -- what the first one reads, with those in between set to call `split` when they are used.
 local function missed(stages, x, taker, p)
@@ -108,22 +117,29 @@ local function missed(stages, x, taker, p)
   if not p then return alone(stages, x, taker) end -- each meets its end
   if type(p) ~= "table" then -- a promise, which cannot be taken to another log as a request can
     for k = 1, n - 1 do
-      local _
-      _, p = wait_or_end(stages[k], stages[k].stream, stages[k + 1].stream.log, p)
+      local s, v = stages[k].stream
+      v, p = wait_or_end(stages[k], s, stages[k + 1].stream.log, p)
+      if not p then -- a finalizer has pushed, or ended it
+        if v ~= nil then C.unread(s, { v }, 1) end
+        return alone(stages, x, taker)
+      end
     end
     return wait_or_end(stages[n], x, taker, p)
   end
   local split = stages.split
   if not split then
     split = splitting(stages)
+    split = stages.split or split
     stages.split = split
   end
+  if x.log ~= x and x.log.fetching then return no_more(stages, x, taker, p) end
   stages.wait = p
   for k = 1, n - 1 do
     local d = stages[k].stream
     local before = d.lent
     if before ~= split then
       if before and before ~= stages.give_back then before() end
+      if d.pull ~= stages[k].source then return no_more(stages, x, taker, p) end
       d.lent, d.pull = split, lent
     end
   end

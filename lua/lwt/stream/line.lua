@@ -7,7 +7,7 @@ local C = require "lwt.stream.tell"
 local STOP, NOBODY, front, drop = C.STOP, C.NOBODY, C.front, C.drop
 local desk_of, decide = C.desk_of, C.decide
 local waiter, is_pending, type, error = core.waiter, lwt.is_pending, type, error
-local pcall = pcall
+local pcall, roomy = pcall, core.roomy
 
 -- A request: { p =, feed =, finish =, … }
 --   p        its promise, made when it has to wait; or
@@ -37,7 +37,7 @@ local function alive(req)
     local s = log.taker
     if not (s and is_pending(s.solo) or demand(log)) then
       withdraw(log)
-      return false
+      return not req.done -- a finalizer may have read meanwhile
     end
   end
   return true
@@ -114,21 +114,19 @@ local function left(s, req, nx)
   if s.taking == req then s.taking = nx end
 end
 
--- Forget the dead at the head of the line. The first live one is left there.
+-- Forget the dead at the head of the line. The first live one is left there. (To find that one is
+-- dead may withdraw what it waited for, and so change the line.)
 local function prune(s)
   if s.solo then unfold(s) end
   local req = s.first
-  if not req then return false end
   while req and not alive(req) do
-    local nx = req.next
-    left(s, req, nx)
-    req = nx
-    s.lined = s.lined - 1
-  end
-  s.first = req
-  if not req then
-    s.last = false
-    s.lined = 0
+    if s.first == req then
+      local nx = req.next
+      s.first, s.lined = nx, s.lined - 1
+      if s.taking == req then s.taking = nx end
+      if not nx then s.last, s.lined = false, 0 end
+    end
+    req = s.first
   end
   return req
 end
@@ -227,6 +225,18 @@ local function get_in_line(s, req)
   link(s, req)
 end
 
+-- Nobody is in line any more at `s`, which was at the place `k` when that was looked after.
+local function take_out(waiting, k, s)
+  local n = #waiting
+  if waiting[k] ~= s then
+    k = 1
+    while k <= n and waiting[k] ~= s do k = k + 1 end
+    if k > n then return end
+  end
+  waiting[k] = waiting[n]
+  waiting[n], s.waits = nil, false
+end
+
 -- Does a reader wait for an element of this log?
 function demand(log)
   local s = log.taker
@@ -237,26 +247,23 @@ function demand(log)
   local waiting = log.waiting
   for k = #waiting, 1, -1 do
     s = waiting[k]
-    if prune(s) then return true end
-    waiting[k], s.waits = nil, false
+    if s then -- a finalizer may have taken some out
+      if prune(s) then return true end
+      take_out(waiting, k, s)
+    end
   end
   return false
 end
 
 -- Take the streams out of `waiting` that have no readers any more.
 function C.forget_gone(log)
-  local waiting, n = log.waiting, 0
-  local all = #waiting
-  for k = 1, all do
-    local s = waiting[k]
-    if prune(s) then
-      n = n + 1
-      waiting[n] = s
-    else
-      s.waits = false
-    end
+  local waiting = log.waiting
+  local k = 1
+  local s = waiting[k]
+  while s do
+    if prune(s) then k = k + 1 else take_out(waiting, k, s) end
+    s = waiting[k]
   end
-  for k = n + 1, all do waiting[k] = nil end
 end
 
 -- A reader went away. When it was the last one, what its stream was reading from
@@ -266,16 +273,19 @@ end
 -- So, where what is waited for is a request at a stream that is pushed to, it is found out then, by
 -- `alive` and `fresh`. A log that has had to wait for anything else, or whose readers may go
 -- without being cancelled, is `eager`: its readers tell when they are.
+-- (Nothing is called between the last look at that and the change.)
 function withdraw(log)
-  if not log.withdrawable or demand(log) then return end
   local p = log.fetching
-  if type(p) == "table" then
+  local kind = type(p)
+  local pending = kind == "userdata" and is_pending(p)
+  if demand(log) or log.fetching ~= p or not log.withdrawable then return end
+  if kind == "table" then
     if p.done then return end -- it is on its way
     p.done = true
     log.fetching, log.withdrawable = false, false
     local above = p.on.log
     if above.source then return withdraw(above) end
-  elseif p and p ~= true and p:is_pending() then
+  elseif pending then
     log.fetching, log.withdrawable = false, false
     log.stale = (log.stale or 0) + 1
     p:cancel()
@@ -285,7 +295,7 @@ end
 local function watch(log, p)
   local f = log.on_withdraw
   if not f then
-    f = function() withdraw(log) end
+    f = function() roomy(withdraw, log) end
     log.on_withdraw = f
   end
   p:on_cancel(f)
@@ -296,14 +306,18 @@ end
 local function set_eager(log)
   if log.eager then return end
   log.eager = true
-  local waiting = log.waiting
-  if log.taker then watch(log, log.taker.solo) end
+  -- Who comes from now on is watched; those who wait are noted before that takes memory.
+  local list, waiting = {}, log.waiting
+  if log.taker then list[1] = log.taker.solo end
   for k = 1, #waiting do
     local req = waiting[k].first
     while req do
-      if req.p and alive(req) then watch(log, req.p) end
+      if req.p then list[#list + 1] = req.p end
       req = req.next
     end
+  end
+  for k = 1, #list do
+    if is_pending(list[k]) then watch(log, list[k]) end
   end
 end
 
@@ -463,6 +477,7 @@ local function dismiss(s, failed, err)
   end
 end
 
+-- Give those in line what is there.
 local function serve(s)
   while s.first and busy(s) do
     local v = front(s)
@@ -482,9 +497,11 @@ local function calm(s)
   end
 end
 
+C.take_out, C.serve = take_out, serve
 C.alive, C.busy, C.get_in_line, C.demand = alive, busy, get_in_line, demand
 C.prepare, C.missed = prepare, missed
 C.unfold, C.unfold_taker, C.hold_pushes = unfold, unfold_taker, hold_pushes
+C.withdraw = withdraw
 C.promise_of, C.watch, C.set_eager, C.fresh = promise_of, watch, set_eager, fresh
 C.offer, C.dismiss, C.calm = offer, dismiss, calm
 C.look_again, C.show_lookers = look_again, show_lookers

@@ -71,6 +71,7 @@ local function new_log(source)
     -- bound     see bounded.lua
     -- eager     see `withdraw` in line.lua
     -- idle      a request of its own that is in no line
+    -- spreading clones are being offered what is new
     -- held      the function that pushes has been told
   }
   log.log = log

@@ -226,7 +226,7 @@ local function take_while(req, v)
   local ok, yes = holds(req, v, "get_while")
   if not ok then return fail(req, yes) end
   local items = req.items
-  if not yes then
+  if not (yes and items) then -- without them it has been cancelled just now
     req.value = items
     return false, true
   end
@@ -372,6 +372,14 @@ function M.junk_while_s(s, f)
   end)
 end
 
+-- The read `p` does not wait. Gives its element, if it has got one just now, from a finalizer.
+local function not_now(p)
+  if not pcall(p.cancel, p) then p:cancel() end -- once more, where there was no memory
+  local state, v = p:state()
+  if state == "fulfilled" then return v end
+  return nil
+end
+
 -- Everything that is there, at most `max`: the list, what followed ("end", "wait" or
 -- "error") and the error, and the element that there was no memory for.
 local function available(s, max)
@@ -386,8 +394,8 @@ local function available(s, max)
     elseif v == nil then
       items.n = n
       if not p then return items, "end" end
-      if not pcall(p.cancel, p) then p:cancel() end -- once more, where there was no memory
-      return items, "wait"
+      v = not_now(p)
+      if v == nil then return items, "wait" end
     end
     local added, err = add(items, n + 1, v)
     if not added then
@@ -457,10 +465,8 @@ function M.junk_available(s)
   check(s, "junk_available")
   while true do
     local v, p = s.pull(s)
-    if v == nil then
-      if p then p:cancel() end
-      return
-    end
+    if v == nil and not p then return end
+    if p and not_now(p) == nil then return end
   end
 end
 
@@ -486,7 +492,8 @@ function M.last_new(s)
     elseif v ~= nil then
       last = v
     elseif last ~= nil then
-      if p then p:cancel() end
+      v = p and not_now(p)
+      if v ~= nil then last = v end
       return fulfilled(last)
     elseif p then
       return or_empty(s, p, req)

@@ -10,12 +10,13 @@ local dropped = require "lwt.internal.dropped"
 local stored = require "lwt.internal.stored"
 
 local M = C.M
-local derive, ended, pend, work, run_task = C.derive, C.ended, C.pend, C.work, C.run_task
+local derive, derive_free, ended = C.derive, C.derive_free, C.ended
+local pend, work, run_task = C.pend, C.work, C.run_task
 local demand = C.demand
 local await, is_pending = lwt.await, lwt.is_pending
 local has_storage, bare = stored.stored, stored.bare
 local append, push_bounded = C.append, C.push_bounded
-local error = error
+local error, remove = error, table.remove
 
 --- A stream of what `f()` gives, call after call, until it gives nil. `f` is called
 --- only when an element is wanted and none is there, one call at a time; it runs as a
@@ -86,7 +87,7 @@ function M.from_direct(f)
     if v == nil then return ended(x) end
     return v
   end
-  return derive(source)
+  return derive_free(source)
 end
 
 --- A stream and the function that pushes to it. `push(v)` appends an element, or hands
@@ -223,7 +224,7 @@ end
 function M.of_string(str)
   if type(str) ~= "string" then args.wrong(1, "of_string", "string", str) end
   local i, n = 0, #str
-  local s = derive(function(x)
+  local s = derive_free(function(x)
     if i == n then return ended(x) end
     i = i + 1
     return str:sub(i, i)
@@ -329,27 +330,36 @@ end
 -- Those that wait in `yield` look again.
 local function wake_idle(gen)
   local idle = gen.idle
-  for k = 1, #idle do wake(idle[k]) end
-  for k = #idle, 1, -1 do idle[k] = nil end
+  for _ = 1, #idle do
+    local p = remove(idle, 1)
+    if p then wake(p) end
+  end
 end
+
+local function is_wanted(gen) return gen.wanted and is_pending(gen.promise) end
 
 local function yielder(gen)
   -- Waits until an element is wanted; false: none will be, the function has ended.
   local function want()
-    while not (gen.wanted and is_pending(gen.promise)) do
+    while not is_wanted(gen) do
       if gen.task and not is_pending(gen.task) then return false end
       local p = waiter()
-      gen.idle[#gen.idle + 1] = p
-      await(p)
+      if not is_wanted(gen) then -- else a finalizer has just read
+        gen.idle[#gen.idle + 1] = p
+        await(p)
+      end
     end
     return true
   end
   return function(v)
     if v == nil then error("stream elements cannot be nil", 2) end
-    if not want() then raise(lwt.Closed) end
-    local p = gen.promise
-    wake(p, v)
-    if gen.promise == p then gen.wanted = false end
+    local told
+    repeat
+      if not want() then raise(lwt.Closed) end
+      local p = gen.promise
+      told = wake(p, v)
+      if gen.promise == p then gen.wanted = false end
+    until told
     want()
   end
 end

@@ -18,7 +18,7 @@ local check = C.check
 local ended, pend, run_task = C.ended, C.pend, C.run_task
 local error, getmetatable = error, getmetatable
 
-local derive, stage, none = C.derive, C.stage, C.none
+local derive, stage, none, take_back = C.derive, C.stage, C.none, C.take_back
 
 --- A stream of `f(v)` for each element. `f` is a plain callback and must not await (see
 --- `map_s`). If it fails the reader gets the error, the element is lost and the stream
@@ -350,7 +350,9 @@ local function first_of(waits, ready)
       put_back(w)
     elseif ready(w) then
       stop()
-      wake(p, w)
+      if not wake(p, w) then -- it has been cancelled just now
+        for _, other in ipairs(waits) do put_back(other) end
+      end
     end
   end
   local function attach()
@@ -373,13 +375,6 @@ local function first_of(waits, ready)
   raise(err)
 end
 
--- The read `p` of `s` is not wanted any more. (A finalizer may have served it already.)
-local function take_back(s, p)
-  p:cancel()
-  local state, v = p:state()
-  if state == "fulfilled" and v ~= nil then C.unread(s, { v }, 1) end
-end
-
 --- Pairs `{a, b}` of the elements of two streams, which are read at the same time. It
 --- ends with the shorter one; an element of the other that was already read is put back,
 --- and so it is when the reader is cancelled or the other stream fails.
@@ -397,7 +392,7 @@ function M.combine(a, b)
   check(a, "combine")
   if getmetatable(b) ~= C.mt then args.wrong(2, "combine", "lwt.stream", b) end
   local log
-  local read, depth = C.reader({ a, b }, true)
+  local read, depth = C.reader { a, b }
   local function source(x, taker)
     local va, pa = read(a)
     if va == nil and not pa then return ended(x) end
@@ -441,7 +436,7 @@ end
 function M.choose(streams)
   local _, list = args.objects(1, "choose", streams, C.mt, "lwt.stream")
   local log, source
-  local read, depth = C.reader(list, true)
+  local read, depth = C.reader(list)
   local turn = 0 -- the one that delivered last
   local function drop(s)
     for i = 1, #list do
@@ -514,7 +509,7 @@ end
 function M.wrap_exn(s)
   check(s, "wrap_exn")
   local log
-  local read, depth = C.reader({ s }, true)
+  local read, depth = C.reader { s }
   local function resume(v)
     if v == nil then return ended(log) end
     return { ok = true, value = v }

@@ -55,7 +55,7 @@ void lwt_uv_channel_push_number(lua_State *L, const char *data, char tag, size_t
     break;
   }
   default:
-    if (n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
+    if (0 < n && n < 8 && x >> (8 * n - 1)) /* negative: fill up with its sign */
       x |= ~(uint64_t)0 << (8 * n);
     lua_pushinteger(L, (lua_Integer)x);
   }
