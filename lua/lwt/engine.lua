@@ -77,7 +77,8 @@ end
 M.loop = of_uv "loop"
 
 --- Runs on a loop that other code owns (luv's for one) from now on. The loop must outlive this state. It
---- raises while any handle or request of lwt is open, and in the middle of an event of the loop that is left
+--- raises while any handle or request of lwt is open (a channel on a pipe or a terminal too, `lio.stdin` say, once
+--- it has been used), and in the middle of an event of the loop that is left
 --- (in a task that input has just woken: `lwt.yield()` first). `lwt.run` then turns that loop, and its owner's
 --- callbacks run within; and when its owner turns it (`uv.run()`), tasks run within that. Errors that nobody
 --- catches are then reported by `warn`.

@@ -218,6 +218,59 @@ describe("the direct view of a TLS stream", function()
     assert.equal("z", await(ch:read_line()))
   end))
 
+  -- A hook stands for the finalizer that may run where the entry of the line is allocated.
+  it("is told when the stream is closed while its read goes to the line of others", with_pair(function(_, c, _, stream)
+    local reader = require "lwt.ssl.waiting".reader
+    local direct = lwt.spawn(function() return c:read() end)
+    await(lwt.pause())
+    local closed = false
+    debug.sethook(function()
+      if closed or debug.getinfo(2, "f").func ~= reader then return end
+      closed = true
+      stream:close()
+    end, "c")
+    local second = stream:read()
+    debug.sethook()
+    assert.is_true(closed)
+    for _, p in ipairs { direct, second } do
+      local ok, err = pcall(await, lwt.with_timeout(60, p))
+      assert.same({ false, lwt.Closed }, { ok, err })
+    end
+    local x, y = net.socketpair() -- what is cancelled hears of it as ever
+    local cancelled = x:read()
+    cancelled:cancel()
+    await(y:write "whole")
+    assert.equal("whole", await(x:read()))
+    x:close()
+    y:close()
+  end))
+
+  -- A hook that raises stands for the memory that there is not.
+  for _, how in ipairs { "task", "promise" } do
+    it("is told when there is no memory to see to an error of the transport: a " .. how, function()
+      local main = coroutine.running()
+      lwt.run(function()
+        local listener = await(net.tcp_listen "127.0.0.1:0")
+        local a, b = await(lwt.both(listener:accept(), net.tcp_connect(listener:address())))
+        local s, c = await(lwt.both(ssl.accept(a, server), ssl.connect(b, { ca = ca.pem, name = "localhost" })))
+        local reading = how == "promise" and c:read() or lwt.spawn(function() return lwt.direct(c):read() end)
+        await(lwt.pause())
+        local raised = 0
+        debug.sethook(main, function()
+          if not debug.getinfo(2, "S").short_src:find("ssl/stream.lua", 1, true) then return end
+          raised = raised + 1
+          error "no memory"
+        end, "c")
+        a:reset()
+        local ok, err = pcall(await, lwt.with_timeout(60, reading))
+        debug.sethook(main)
+        assert.same({ 1, false, "not enough memory" }, { raised, ok, err })
+        await(lwt.both(s:close(), c:close()))
+        listener:close()
+      end)
+    end)
+  end
+
   it("can be left waiting at the end of a run, and of the program", function()
     local core = require "spec.support.core"
     local text, status = core.child(([[

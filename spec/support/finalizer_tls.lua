@@ -110,6 +110,27 @@ return {
     teardown = close,
   },
   {
+    name = "tls: read of a task that waits, and another's",
+    setup = function()
+      local a, b = pair()
+      return { a = a, b = b }
+    end,
+    run = function(s)
+      local view = lwt.direct(s.a)
+      local task = lwt.spawn(function() return view:read(4) end)
+      await(lwt.pause())
+      local p = s.a:read(4)
+      await(s.b:write "herethis")
+      return await(lwt.both(task, p))
+    end,
+    disturb = { close = disturb.close, reset = disturb.reset, write = disturb.write, shutdown = disturb.shutdown },
+    breaks = { "close", "reset" },
+    check = function(_, how, ok, first, second)
+      if ok and how ~= "reset" then kit.equal("here this", first .. " " .. second) end
+    end,
+    teardown = close,
+  },
+  {
     name = "tls: write",
     setup = function()
       local a, b = pair()

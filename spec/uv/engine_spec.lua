@@ -294,6 +294,24 @@ describe("a loop of somebody else", function()
     .. "false\tbad argument #1 to 'lwt.engine.adopt' (userdata expected, got number)\n"
     .. "false\tbad argument #1 to 'lwt.engine.adopt' (loop expected, got NULL)\nstatus 0\n")
 
+  on("is not adopted while a channel on a descriptor is open, or is being closed", [[
+    local lio = require "lwt.io"
+    local theirs, name = loop.new(), os.tmpname()
+    local files = { (lwt.run(lio.open_file(name, "w"))) }
+    local r, w = lio.pipe()
+    print(pcall(engine.adopt, theirs))
+    lwt.run(lwt.all { r:close(), w:close() })
+    local p = files[1]:close()
+    print(pcall(engine.adopt, theirs))
+    lwt.run(p)
+    files[2] = lwt.run(lio.open_file(name, "r")) -- has nothing there while nobody reads
+    engine.adopt(theirs)
+    print(engine.loop() == theirs, lwt.run(files[2]:read_line()))
+    lwt.run(files[2]:close())
+    os.remove(name)
+  ]], ("false\tcannot change the loop: handles or requests are open on it\n"):rep(2)
+    .. "true\tnil\nstatus 0\n")
+
   on("is not adopted while an operation is under way, nor in the middle of a turn", [[
     local theirs = loop.new()
     local p = require "lwt.fs".stat "/"

@@ -55,20 +55,20 @@ void lwt_ssl_wake_direct(lua_State *L, session *s, int ok) {
   s->lwt->wait_wake(s->lwt, L, &s->direct, ok ? 1 : 2);
 }
 
-/* Does the wait of this number go on? */
+/* Does the wait of this number go on? (Not when the session has been freed: it was told.) */
 static int waits(const session *s, lua_Integer number) {
-  return s->direct.task != NULL && s->waits == (unsigned)number;
+  return s != NULL && s->direct.task != NULL && s->waits == (unsigned)number;
 }
 
 /* waits(number) */
 static int l_waits(lua_State *L) {
-  lua_pushboolean(L, waits(lwt_ssl_check_session(L, 1), luaL_checkinteger(L, 2)));
+  lua_pushboolean(L, waits(lwt_ssl_test_session(L, 1), luaL_checkinteger(L, 2)));
   return 1;
 }
 
 /* wake(number, ok, value) */
 static int l_wake(lua_State *L) {
-  session *s = lwt_ssl_check_session(L, 1);
+  session *s = lwt_ssl_test_session(L, 1);
   lua_Integer number = luaL_checkinteger(L, 2);
   lua_settop(L, 4);
   luaL_checkstack(L, 1, NULL);

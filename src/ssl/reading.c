@@ -169,6 +169,26 @@ static int protect(lua_State *L, lua_CFunction f, lwt_ssl_outcome what) {
   return ok;
 }
 
+/* Hand the read over: 0 when Lua had no memory for that. A reader that is neither here nor there any
+** more is told so. */
+static int hand_over_or_tell(lua_State *L) {
+  session **box = lua_touserdata(L, 1), *s = *box;
+  const lwt_api *lwt = s->lwt;
+  unsigned wait = s->waits;
+  int reader = lua_gettop(L) + 1, ok;
+  lua_getiuservalue(L, 1, LWT_SSL_READER); /* nil: a task */
+  ok = protect(L, hand_over, R_TROUBLE);
+  if (!ok && (*box != s || !s->reads)) {
+    lua_pushliteral(L, "not enough memory");
+    if (!lua_isnil(L, reader) && lwt->state(lwt, L, reader) == LWT_PENDING)
+      lwt->reject(lwt, L, reader);
+    else if (*box == s && s->direct.task != NULL && s->waits == wait)
+      lwt_ssl_wake_direct(L, s, 0);
+  }
+  lua_settop(L, reader - 1);
+  return ok;
+}
+
 /* The read that waits may have what it waits for: see to it, unless it waits on. The session's
 ** userdata is at 1. Without memory to resolve its promise, it is rejected with that
 ** error. */
@@ -177,7 +197,8 @@ static void serve(lua_State *L) {
   while (*box == s && s->reads && s->wait.at == NULL) {
     lwt_ssl_outcome what = lwt_ssl_look(L, 1, s, s->want);
     if (what == R_WAITS || what == R_BLOCKED) break;
-    if (what != R_MEMORY && protect(L, what == R_TROUBLE ? hand_over : deliver, what))
+    if (what == R_TROUBLE ? hand_over_or_tell(L)
+                          : what != R_MEMORY && protect(L, deliver, what))
       continue;
     if (*box != s || !s->reads) break;
     lua_pushliteral(L, "not enough memory");

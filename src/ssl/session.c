@@ -81,10 +81,15 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-/* free(): the same, called by Lua when no read waits. */
+/* free(): the same, called by Lua when no read waits here. A task may still be on its way to Lua's
+** line, when a finalizer closes the stream meanwhile. */
 static int l_free(lua_State *L) {
-  const session *s = check_box(L, 1)->s;
+  session *s = check_box(L, 1)->s;
   if (s != NULL && s->reads) return luaL_error(L, "somebody reads");
+  if (s != NULL && s->direct.task != NULL) {
+    s->lwt->push_sentinel(s->lwt, L, "Closed");
+    lwt_ssl_wake_direct(L, s, 0);
+  }
   return l_gc(L);
 }
 

@@ -403,7 +403,7 @@ static int l_adopt(lua_State *L) {
   luaL_argcheck(L, loop != NULL, 1, "loop expected, got NULL");
   lwt_uv_check_open(ctx, L);
   if (loop == before) return 0;
-  if (ctx->handles != NULL || ctx->reqs != NULL)
+  if (ctx->handles != NULL || ctx->reqs != NULL || ctx->ports > 0)
     return luaL_error(L, "cannot change the loop: handles or requests are open on it");
   if (ctx->guest != 0) return luaL_error(L, "cannot change the loop from inside it");
   while (ctx->unclosed > 0) uv_run(before, UV_RUN_NOWAIT);

@@ -100,6 +100,7 @@ struct lwt_uv {
   int waiting;            /* pending operations of handles: LWT_WAITING */
   int working;            /* requests on the threadpool: LWT_WORKING */
   int unclosed;           /* handles between uv_close and their close callback */
+  int ports;              /* what channels on descriptors have on the loop */
   unsigned turn;          /* counts the turns of the loop: for budgets of a turn */
   lwt_uv_handle *handles; /* open */
   lwt_uv_req *reqs;       /* in flight */

@@ -1,6 +1,7 @@
 local lwt = require "lwt"
 local net = require "lwt.net"
 local expect = require "spec.support.expect"
+local shell = require "spec.support.shell"
 local task, failure = expect.task, expect.failure
 local await = lwt.await
 
@@ -96,6 +97,25 @@ describe("waiting for a descriptor", function()
       c:close()
     end
   end))
+
+  it("tells also a callback that waits again while an error is pending", function()
+    local name = os.tmpname() -- a pipe whose reader has gone: its writer's end has one
+    shell.write(name, [[
+      local lwt, net = require "lwt", require "lwt.net"
+      lwt.run(function()
+        local n = 0
+        local function again()
+          n = n + 1
+          if n < 5 then return net.wait_writable(1):bind(again) end
+        end
+        lwt.await(again())
+        io.stderr:write("told ", n)
+      end)
+    ]])
+    local command = ("{ sleep 0.1; timeout 60 %s '%s'; } | true"):format(shell.lua, name)
+    assert.equal("told 5", shell.run(command).err)
+    os.remove(name)
+  end)
 
   it("rejects a regular file and a closed number", task(function()
     local _ <close> = assert(io.open("/etc/passwd"))

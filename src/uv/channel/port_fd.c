@@ -58,8 +58,7 @@ void lwt_uv_fd_closed(port_fd *f, int status) {
 
 static void poll_closed(lwt_uv_after *later) {
   port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, closed));
-  f->ctx->unclosed--;
-  f->ctx->working--;
+  lwt_uv_fd_count(f, -1);
   lwt_uv_fd_finish(f);
 }
 
@@ -304,7 +303,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
   if (f->how == ON_POLL) {
     set_events(f);
     f->ctx->unclosed++;
-    f->ctx->working++; /* bound to end, and a task may wait for it */
+    f->ctx->working++; /* (in `ports` it is already) */
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
     return;
   }
@@ -393,6 +392,7 @@ static int set_up(port_fd *f) {
   }
   if (r < 0) return r;
   f->how = ON_POLL;
+  f->ctx->ports++;
   f->poll.data = f;
   /* uv_poll_init has set it non-blocking, which a shared descriptor must not be. */
   if (!(flags & O_NONBLOCK)) fcntl(f->fd, F_SETFL, flags);

@@ -77,6 +77,14 @@ static inline ssize_t lwt_uv_fd_take_kept(port_fd *f, char *buf, size_t len) {
   return UV_EAGAIN;
 }
 
+/* Something of the port is with libuv, which will tell of it on this loop (n = 1); it has told
+** (n = -1). It is bound to end, the end of the state waits for it, and a task may. */
+static inline void lwt_uv_fd_count(const port_fd *f, int n) {
+  f->ctx->working += n;
+  f->ctx->unclosed += n;
+  f->ctx->ports += n;
+}
+
 /* port_fd.c: closes the descriptor once nothing is with the pool; it has been closed, and the
 ** port is freed. */
 void lwt_uv_fd_finish(port_fd *f);

@@ -11,8 +11,7 @@
 #include "port_fd.h"
 
 static void lwt_uv_fd_job_over(port_fd *f) {
-  f->ctx->working--;
-  f->ctx->unclosed--;
+  lwt_uv_fd_count(f, -1);
   if (f->closing) lwt_uv_fd_finish(f);
 }
 
@@ -38,8 +37,7 @@ static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
   r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
   if (r < 0) return r;
   j->busy = 1;
-  f->ctx->working++;
-  f->ctx->unclosed++; /* the end of the state waits for it */
+  lwt_uv_fd_count(f, 1);
   return 0;
 }
 
@@ -99,14 +97,12 @@ static void after_read(lwt_uv_after *later) {
     if (n == UV_EAGAIN) { /* cancelled, and asked for again meanwhile */
       n = start_job(f, j, do_read, after_read);
       if (n == 0) {
-        f->ctx->working--;
-        f->ctx->unclosed--;
+        lwt_uv_fd_count(f, -1);
         return;
       }
     }
     f->read_cb = NULL;
-    f->ctx->working--;
-    f->ctx->unclosed--;
+    lwt_uv_fd_count(f, -1);
     cb(&f->p, f->read_data, n); /* may close */
     return;
   }
@@ -139,8 +135,7 @@ static void after_write(lwt_uv_after *later) {
   }
   if (j->swallow) /* taken back, and there is another one meanwhile */
     n = start_job(f, j, do_write, after_write);
-  f->ctx->working--;
-  f->ctx->unclosed--;
+  lwt_uv_fd_count(f, -1);
   if (j->busy) return;
   f->write_cb = NULL;
   cb(&f->p, f->write_data, n);
@@ -154,8 +149,7 @@ static void do_close(uv_work_t *w) {
 static void after_close(lwt_uv_after *later) {
   fd_job *j = job_of(later);
   port_fd *f = j->f;
-  f->ctx->working--;
-  f->ctx->unclosed--;
+  lwt_uv_fd_count(f, -1);
   lwt_uv_fd_closed(f, (int)j->result);
 }
 

@@ -442,9 +442,10 @@ static ssize_t undo_mkdtemp(fs_req *q) {
   return UV_ECANCELED;
 }
 
+/* (Whatever the status: the undoing may have been taken back from the pool.) */
 static void release_mkdtemp(lwt_uv_req *r) {
   path_req *p = (path_req *)r;
-  if (r->status >= 0 && !r->taken) undo_mkdtemp(&p->q);
+  if (!r->taken) undo_mkdtemp(&p->q);
   uv_fs_req_cleanup(&p->fs);
 }
 

@@ -91,10 +91,16 @@ static void deliver(lua_State *L, void *data) {
 }
 
 static void on_event(uv_poll_t *poll, int status, int events) {
-  event e = {.p = poll->data, .events = events};
-  /* An error that is pending (libuv calls all of them EBADF): the next operation tells which. */
-  if (status < 0) e.events = UV_READABLE | UV_WRITABLE;
-  lwt_uv_enter(e.p->h.ctx, deliver, &e);
+  poller *p = poll->data;
+  event e = {p, events};
+  if (status < 0) {
+    /* An error that is pending (libuv calls all of them EBADF): the next operation tells which.
+    ** libuv has stopped polling. It goes on, for a callback that waits again, or, where there is
+    ** no memory now, for those who wait. */
+    e.events = UV_READABLE | UV_WRITABLE;
+    uv_poll_start(poll, p->events, on_event);
+  }
+  lwt_uv_enter(p->h.ctx, deliver, &e);
 }
 
 static void cancel_wait(lua_State *L, void *data) {

@@ -26,7 +26,7 @@ void lwt_uv_stream_stop_reading(lwt_uv_stream *s) {
 }
 
 int lwt_uv_stream_is_lost(const lwt_uv_stream *s) {
-#ifdef TCP_INFO
+#if defined(__linux__) && defined(TCP_INFO) /* others have other states in it */
   struct tcp_info info;
   socklen_t size = sizeof info;
   int fd = lwt_uv_stream_descriptor(&s->uv.stream);

@@ -122,15 +122,45 @@ static int tell(lwt_uv_child *p) {
 
 #ifdef LWT_UV_OWN_SPAWN
 
+/* As the kernel writes it. (Where a 32-bit system has times of 64 bits, the C library's structure has
+** wider ones.) */
+#ifdef __x86_64__
+typedef long long kernel_long; /* (x32, too) */
+#else
+typedef long kernel_long;
+#endif
+
+typedef struct kernel_usage {
+  kernel_long utime[2], stime[2];
+  kernel_long maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock;
+  kernel_long msgsnd, msgrcv, nsignals, nvcsw, nivcsw;
+} kernel_usage;
+
+static void take_usage(struct rusage *u, const kernel_usage *k) {
+  u->ru_utime.tv_sec = k->utime[0];
+  u->ru_utime.tv_usec = k->utime[1];
+  u->ru_stime.tv_sec = k->stime[0];
+  u->ru_stime.tv_usec = k->stime[1];
+  u->ru_maxrss = k->maxrss;
+  u->ru_minflt = k->minflt;
+  u->ru_majflt = k->majflt;
+  u->ru_inblock = k->inblock;
+  u->ru_oublock = k->oublock;
+  u->ru_nvcsw = k->nvcsw;
+  u->ru_nivcsw = k->nivcsw;
+}
+
 /* Take the child's status, where it has ended: 1, or 0 while it runs, or -1 when somebody
 ** else has taken it. By its pidfd, for its number may be another child's by then. (The bare
 ** call gives the usage as well. It knows no pidfds before Linux 5.4.) */
 static int take_exactly(lwt_uv_child *p) {
   siginfo_t info = {.si_pid = 0};
+  kernel_usage usage;
   long failed =
-      syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &p->usage);
+      syscall(SYS_waitid, LWT_UV_P_PIDFD, p->pidfd, &info, WEXITED | WNOHANG, &usage);
   if (failed != 0) return -1;
   if (info.si_pid == 0) return 0;
+  take_usage(&p->usage, &usage);
   *(info.si_code == CLD_EXITED ? &p->code : &p->signal) = info.si_status;
   return 1;
 }
