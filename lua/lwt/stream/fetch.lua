@@ -427,6 +427,12 @@ function C.run_task(x, taker, resume, start, ...)
   return v
 end
 
+-- (In the guard: where there is no memory for the call itself, nothing has begun.)
+local function ask_alone(source, log)
+  log.fetching, log.serving = true, true
+  return source(log)
+end
+
 -- A source whose reads must not overlap: for it has more to remember than what it has just taken, or
 -- runs what may read the same stream again, such as a task. (A finalizer may do that anywhere.) While
 -- it is asked directly, others get in line; `source(log)` is called for all.
@@ -436,8 +442,7 @@ local function read_alone(s, taker, source)
     use_log(s)
     return s.pull(s, taker)
   end
-  log.fetching, log.serving = true, true
-  local ok, v, p = guard(source, log)
+  local ok, v, p = guard(ask_alone, source, log)
   log.serving = false
   if log.fetching == true then log.fetching = false end
   if log.ending then return ended(s) end
