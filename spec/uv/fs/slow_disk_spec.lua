@@ -77,6 +77,18 @@ describe("a disk that does not answer", function()
         give_up(fs.open(dir .. "/slow"))
         give_up(lio.open_file(dir .. "/slow"))
         give_up(lio.open_temp_file { dir = dir, prefix = "slow" })
+      end
+      -- At the end of the state, what is still open is closed on its thread: so that is waited for.
+      local function is_open()
+        for _, entry in ipairs(await(fs.scandir "/proc/self/fd")) do
+          local ok, path = pcall(await, fs.readlink("/proc/self/fd/" .. entry.name))
+          if ok and path:find("slow", 1, true) then return true end
+        end
+        return false
+      end
+      for _ = 1, 5 do
+        await(lwt.sleep(0.02))
+        while is_open() do await(lwt.sleep(0.01)) end
       end]]:gsub("pool\n", "")))
   end)
 
