@@ -108,22 +108,22 @@ describe("raw mode", function()
     lwt.run(function()
       local p = ]] .. body:format(wait) .. [[
       term.open(lio.stdin, lio.stdout)
-      await(lwt.sleep(0.3))
+      await(term.read_key())
       p:cancel()
       pcall(await, p)
       term.show_cursor()
-    end)]], function() end, "exited", 0)
+    end)]], go, "exited", 0)
   leaves("when the program ends under it", [[
     lwt.run(function()
       local p = ]] .. body:format(wait) .. [[
-      await(lwt.sleep(0.3))
-    end)]], function() end, "exited", 0)
+      await(term.read_key())
+    end)]], go, "exited", 0)
   leaves("by the error of another task", [[
     lwt.run(function()
       local p = ]] .. body:format(wait) .. [[
-      lwt.async(function() await(lwt.sleep(0.3)) error "elsewhere" end)
+      lwt.async(function() await(term.read_key()) error "elsewhere" end)
       await(p)
-    end)]], function() end, "exited", 1)
+    end)]], go, "exited", 1)
   -- (The address sanitizer has handlers of its own for some.)
   local sanitized = os.getenv "LWT_UNDER" == "asan"
   if not sanitized then leaves("by a fault", main [[
