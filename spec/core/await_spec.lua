@@ -19,6 +19,31 @@ describe("await", function()
     assert.same({ nil, 2, nil, n = 3 }, table.pack(q:await()))
   end))
 
+  it("waits behind those who came while it was interrupted, in the line of the same promise", async(function()
+    for _, between in ipairs { "nothing", "a turn", "another promise" } do
+      local log = new_log()
+      local p, r = lwt.wait()
+      local other = lwt.task()
+      local again = lwt.spawn(function()
+        pcall(lwt.await, p)
+        if between == "a turn" then lwt.yield() end
+        if between == "another promise" then lwt.await(lwt.pause()) end
+        p:await()
+        log "again"
+      end)
+      lwt.spawn(function()
+        pcall(lwt.await, other)
+        log "other"
+      end)
+      p:on_success(function() other:cancel() end)
+      again:cancel()
+      for _ = 1, 4 do lwt.yield() end
+      r:wakeup()
+      for _ = 1, 3 do lwt.yield() end
+      log.says "other again"
+    end
+  end))
+
   it("raises the promise's error itself, whatever it is", async(function()
     for _, err in ipairs { "text", { "table" }, 12, false, lwt.Canceled, lwt.Timeout } do
       local ok, got = pcall(lwt.await, lwt.rejected(err))

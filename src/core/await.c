@@ -46,6 +46,7 @@ static inline int add_task(lua_State *L, lwt_context *c, int idx, promise *p, ta
     p->waiters = W_ONE;
     return 1;
   }
+  if (t->p.flags & F_SHELL) lwt_promise_drop_shells(L, idx, p);
   lwt_slot_push(L, c, t->slot);
   return lwt_promise_add_known_waiter(L, idx, p, &t->p);
 }

@@ -91,6 +91,7 @@ enum {
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
   F_HEARD = 8192,   /* made by core.hear: where it cannot be told, its U_LOST is lost */
+  F_SHELL = 16384,  /* task: it withdrew from a list, in which its shell may still be */
   F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
@@ -363,6 +364,7 @@ API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *w
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
+API void lwt_promise_drop_shells(lua_State *L, int idx, promise *p);
 API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);

@@ -304,8 +304,20 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
     h = (chunk *)lua_touserdata(L, -1);
     lua_pop(L, 1);
     h->dead++;
+    if (waiter->kind == K_TASK) waiter->flags |= F_SHELL;
     if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
   }
+}
+
+/* A task that has withdrawn is about to wait for p: were its shell there, it would be the
+** task's again, in front of those who came meanwhile. */
+void lwt_promise_drop_shells(lua_State *L, int idx, promise *p) {
+  const chunk *h;
+  if (p->state != S_PENDING || p->waiters != W_LIST) return;
+  lua_getiuservalue(L, idx, U_STATE);
+  h = (const chunk *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (h->dead > 0) sweep(L, lua_absindex(L, idx), p);
 }
 
 /* Waiters of p may have become dead without withdrawing: where those are half of a list,
