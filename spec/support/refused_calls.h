@@ -238,12 +238,12 @@ static int may_wait(int fd) {
     return __real_##name args; \
   }
 
-/* With up to four arguments, of which the number comes first. */
+/* A number, and up to five arguments. */
 #define RAW(type, none, name, params) \
   type __real_##name params; \
   type __wrap_##name params; \
   type __wrap_##name params { \
-    long x[4]; \
+    long x[5]; \
     int error = refuses_call(#name); \
     if (error != 0) { \
       errno = error; \
@@ -251,9 +251,9 @@ static int may_wait(int fd) {
     } \
     va_list list; \
     va_start(list, n); \
-    for (int i = 0; i < 4; i++) x[i] = va_arg(list, long); \
+    for (int i = 0; i < 5; i++) x[i] = va_arg(list, long); \
     va_end(list); \
-    return __real_##name(n, x[0], x[1], x[2], x[3]); \
+    return __real_##name(n, x[0], x[1], x[2], x[3], x[4]); \
   }
 
 UV(uv_async_init, (uv_loop_t *l, uv_async_t *h, uv_async_cb f), (l, h, f))
