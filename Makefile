@@ -243,7 +243,8 @@ check:
 # The interpreter itself is not instrumented: $(BUILD)/bin/preloaded loads the sanitizer's library ($(1)) before
 # it, and so does $(BUILD)/bin/lua5.4, by whose name the specs start programs of their own.
 preloaded = @CC="$(CC)" scripts/preloaded.sh $(1) "$(BUILD)/bin" "$(LUA)"
-PRELOADED = $(abspath $(BUILD))/bin/preloaded
+# Lua is found there by its name; a script of LuaRocks' that knows its own is not.
+PRELOADED = $(if $(shell sed -n '1{/lua/p;q}' "$(BUSTED)" 2>/dev/null),,$(abspath $(BUILD))/bin/preloaded)
 PRELOADED_ENV = LUA="$(abspath $(BUILD))/bin/$(notdir $(LUA))" PATH="$(abspath $(BUILD))/bin:$$PATH"
 
 ASAN_BUILD := $(BUILD)/asan
@@ -313,7 +314,7 @@ soak:
 	$(AGAIN) soak-run BUILD=$(ASAN_BUILD) CFLAGS="$(ASAN_CFLAGS)"
 soak-run:
 	$(call preloaded,asan)
-	@$(RUN_ENV) $(ASAN_ENV) $(PRELOADED_ENV) SOAK_SECONDS="$(SOAK_SECONDS)" $(PRELOADED) $(LUA) spec/soak.lua $(ARGS)
+	@$(RUN_ENV) $(ASAN_ENV) $(PRELOADED_ENV) SOAK_SECONDS="$(SOAK_SECONDS)" $(LUA) spec/soak.lua $(ARGS)
 
 # ONLY=echo runs one row; QUICK=1 ROUNDS=5 PEERS=luv,node: see bench/README.md
 BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \

@@ -11,11 +11,12 @@ ${CC:-cc} -shared -fPIC -x c -o "$bin/forget.so" - <<'END'
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Not in a shell: it may be what starts the interpreter (LuaRocks' scripts). */
+/* Not in a shell: it may be what starts the interpreter (LuaRocks' scripts). This may come before the
+** sanitizer has begun, so nothing is called that it has functions of its own for. */
 __attribute__((constructor)) static void forget(void) {
-  if (strncmp(program_invocation_short_name, "lua", 3) == 0) unsetenv("LD_PRELOAD");
+  const char *name = program_invocation_short_name;
+  if (name[0] == 'l' && name[1] == 'u' && name[2] == 'a') unsetenv("LD_PRELOAD");
 }
 END
 cat >"$bin/preloaded" <<END
