@@ -458,11 +458,8 @@ end, "uv")
 
 local message = ("x"):rep(63) .. "\n"
 
-op("socket_echo", "64 bytes to a task that sends them back, on TCP sockets (both ends counted)", function()
-  local net = require "lwt.net"
-  local listener = await(net.tcp_listen "127.0.0.1:0")
-  local there = net.tcp_connect(listener:address())
-  local server, client = await(listener:accept()), await(there)
+-- A task at `server` that sends back what it reads; and that there and back, n times.
+local function echo(server, client, sent)
   spawn(function()
     while true do
       local data = await(server:read())
@@ -472,18 +469,14 @@ op("socket_echo", "64 bytes to a task that sends them back, on TCP sockets (both
   end)
   return function(n)
     for _ = 1, n do
-      await(client:write(message))
+      await(client:write(sent))
       await(client:read())
     end
   end
-end, "uv")
+end
 
-op("socket_echo_direct", "the same through the direct views of the sockets", function()
-  local net = lwt.direct(require "lwt.net")
-  local listener = net.tcp_listen "127.0.0.1:0"
-  local there = spawn(function() return net.tcp_connect(listener:address()) end)
-  local server = listener:accept()
-  local client = await(there)
+-- The same through direct views.
+local function echo_direct(server, client, sent)
   spawn(function()
     while true do
       local data = server:read()
@@ -493,10 +486,27 @@ op("socket_echo_direct", "the same through the direct views of the sockets", fun
   end)
   return function(n)
     for _ = 1, n do
-      client:write(message)
+      client:write(sent)
       client:read()
     end
   end
+end
+
+op("socket_echo", "64 bytes to a task that sends them back, on TCP sockets (both ends counted)", function()
+  local net = require "lwt.net"
+  local listener = await(net.tcp_listen "127.0.0.1:0")
+  local there = net.tcp_connect(listener:address())
+  local server, client = await(listener:accept()), await(there)
+  return echo(server, client, message)
+end, "uv")
+
+op("socket_echo_direct", "the same through the direct views of the sockets", function()
+  local net = lwt.direct(require "lwt.net")
+  local listener = net.tcp_listen "127.0.0.1:0"
+  local there = spawn(function() return net.tcp_connect(listener:address()) end)
+  local server = listener:accept()
+  local client = await(there)
+  return echo_direct(server, client, message)
 end, "uv")
 
 op("udp_echo", "64 bytes to a task that sends them back, in datagrams, 32 under way (both ends counted)", function()
@@ -554,37 +564,13 @@ end
 
 op("tls_echo", "1 KiB to a task that sends it back, over TLS (both ends counted)", function()
   local server, client = tls()()
-  spawn(function()
-    while true do
-      local data = await(server:read())
-      if not data then return end
-      await(server:write(data))
-    end
-  end)
-  return function(n)
-    for _ = 1, n do
-      await(client:write(kilobyte))
-      await(client:read())
-    end
-  end
+  return echo(server, client, kilobyte)
 end, "uv")
 
 op("tls_echo_direct", "the same through the direct views of the streams", function()
   local server, client = tls()()
   server, client = lwt.direct(server), lwt.direct(client)
-  spawn(function()
-    while true do
-      local data = server:read()
-      if not data then return end
-      server:write(data)
-    end
-  end)
-  return function(n)
-    for _ = 1, n do
-      client:write(kilobyte)
-      client:read()
-    end
-  end
+  return echo_direct(server, client, kilobyte)
 end, "uv")
 
 op("tls_handshake", "a hundredth of a connection: TLS handshake, a byte, the end (both ends counted)", function()

@@ -560,21 +560,6 @@ static int l_hand(lua_State *L) {
   return 2;
 }
 
-/* core.together(f, ...): calls f, and raises what it raises. Whom f wakes is told when f has
-** returned: so all states have changed before any callback runs. (A callback that is called at
-** once, by `bind` or by core.callback, is not enough for that: it is in no resolution, as in
-** Lwt.) */
-static int l_together(lua_State *L) {
-  lwt_context *c = context_of(L);
-  int status;
-  luaL_checkany(L, 1);
-  c->nest++;
-  status = lua_pcall(L, lua_gettop(L) - 1, 0, 0);
-  c->nest--;
-  lwt_resolve_drain(L, c);
-  return status == LUA_OK ? 0 : lua_error(L);
-}
-
 /* core.roomy(f, ...): f(...), with that room. */
 static int l_roomy(lua_State *L) {
   (void)lua_checkstack(L, ROOM);
@@ -588,7 +573,6 @@ static const luaL_Reg functions[] = {{"wrap", l_wrap},
                                      {"callback_under", l_callback_under},
                                      {"try", l_try},
                                      {"hand", l_hand},
-                                     {"together", l_together},
                                      {"bind", l_bind},
                                      {"map", l_map},
                                      {"catch", l_catch},

@@ -164,12 +164,28 @@ static int resolver_tostring(lua_State *L) {
   return 1;
 }
 
+/* core.together(f, ...): calls f, and raises what it raises. Whom f wakes is told when f has
+** returned: so all states have changed before any callback runs. (A callback that is called at
+** once, by `bind` or by core.callback, is not enough for that: it is in no resolution, as in
+** Lwt.) */
+static int l_together(lua_State *L) {
+  lwt_context *c = context_of(L);
+  int status;
+  luaL_checkany(L, 1);
+  c->nest++;
+  status = lua_pcall(L, lua_gettop(L) - 1, 0, 0);
+  c->nest--;
+  lwt_resolve_drain(L, c);
+  return status == LUA_OK ? 0 : lua_error(L);
+}
+
 static const luaL_Reg functions[] = {{"wakeup", l_wakeup},
                                      {"wakeup_exn", l_wakeup_exn},
                                      {"wakeup_later", l_wakeup_later},
                                      {"wakeup_later_exn", l_wakeup_later_exn},
                                      {"wake", l_wake},
                                      {"wake_exn", l_wake_exn},
+                                     {"together", l_together},
                                      {"reject_traced", l_reject_traced},
                                      {NULL, NULL}};
 
