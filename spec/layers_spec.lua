@@ -59,6 +59,13 @@ describe("the layers of src/", function()
   end)
 end)
 
+describe("in the C sources", function()
+  it("a file is read in one sitting: it has no more than 600 lines", function()
+    local found = shell.run "find src -name '*.[ch]' -exec awk 'END { if (NR > 600) print FILENAME, NR }' {} ';'"
+    assert.same({ 0, "", "" }, { found.code, found.out, found.err })
+  end)
+end)
+
 describe("in the Lua sources", function()
   it("no sentinel is compared with ==, which would call an error's __eq", function()
     local found = shell.run([[
