@@ -306,6 +306,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
     return;
   }
   if (f->reader.busy) lwt_uv_fd_take_back(&f->reader);
+  if (f->writer.busy) lwt_uv_fd_take_back(&f->writer);
   lwt_uv_fd_finish(f);
 }
 
