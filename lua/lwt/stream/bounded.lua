@@ -222,8 +222,8 @@ local function push(bound, v, late)
       make_room(bound.behind)
     end
     -- The memory may have run a finalizer, and that may have read, pushed or closed.
-    if not s and (log.taker or log.waiting[1] and not log.spreading or log.closed or bound.pusher ~= first
-      or bound.n < bound.size and not (first and blocked(bound))) then
+    if not s and (log.taker or log.waiting[1] and not log.spreading or log.closed
+      or bound.pusher ~= first or bound.n < bound.size and not (first and blocked(bound))) then
       return push(bound, v, late)
     end
     if first then
