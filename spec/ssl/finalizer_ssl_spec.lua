@@ -13,6 +13,6 @@ describe("a finalizer in the middle", function()
   teardown(function() ca:remove() end)
 
   it("of operations of TLS changes nothing of what they do", function()
-    refusing.run_finalizers("tls", core.count(59, 1), "LWT_CERTIFICATES='" .. ca.dir .. "'")
+    refusing.run_finalizers("tls:", core.count(59, 1), "LWT_CERTIFICATES='" .. ca.dir .. "'")
   end)
 end)
