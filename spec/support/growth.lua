@@ -236,7 +236,7 @@ end
 function M.declare(it, name)
   local core = require "spec.support.core"
   local under = os.getenv "LWT_UNDER"
-  local rounds, many = core.count(under and 50 or 100, 10000), core.count(2000, 10000)
+  local rounds, many = core.count(under and 50 or 100, 10000), core.count(1000, 10000)
   local operations = M.family(name)
   if #operations == 0 then
     it(name .. " is there", function()
