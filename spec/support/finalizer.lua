@@ -15,7 +15,7 @@
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
 --   alone     true: without what any finalizer may do
---   alike     k: there are many of its kind, and where not every n is tried, one in k is
+--   alike     k: there are many of its kind; every k-th n is tried, and where that is not meant, one in k of them
 --   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
 local armed = finalizer -- luacheck: ignore
@@ -173,6 +173,7 @@ end
 function M.run(i, which, first, stride, _, disturbance, only)
   local op = operations()[i]
   stride = tonumber(stride or 1)
+  if op.alike and not disturbance then stride = stride * op.alike end
   local names, by_name = disturbances(op)
   local failures = 0
   for w = math.max(1, which), #names do
