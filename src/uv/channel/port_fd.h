@@ -46,8 +46,8 @@ struct port_fd {
   size_t own_cap, own_at, own_len;
   ssize_t kept; /* a late result that is no bytes: 0, UV_EOF or an error */
   /* While the job reads, the position is the thread's. */
-  int64_t start; /* where it was before */
-  int64_t to;    /* where it is to be afterwards, if that is elsewhere: `moved` */
+  int64_t start;   /* where it was before */
+  int64_t to;      /* where it is to be afterwards, if that is elsewhere: `moved` */
   int moved, lost; /* `lost`: the error, where it could not be set to that */
   /* Writing. */
   port_cb write_cb;
