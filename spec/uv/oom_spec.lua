@@ -37,9 +37,9 @@ describe("lwt.uv, when memory runs out while it is loaded", function()
     refusing.run("spec/support/refused_loading.lua", options, stride, nil, true)
   end
 
-  it("once, is whole when it is loaded again", function() try("", core.count(3, 1)) end)
+  it("once, is whole when it is loaded again", function() try("", 3) end)
 
-  it("for good, is whole when it is loaded again", function() try("-a", core.count(3, 1)) end)
+  it("for good, is whole when it is loaded again", function() try("-a", 3) end)
 
   it("of lwt's own, is whole when it is loaded again", function() try("-m", 1) end)
 end)
