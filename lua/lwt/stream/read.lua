@@ -169,10 +169,14 @@ local function fail(req, err)
   return false, true
 end
 
+-- Any call in these two may run a finalizer that withdraws the request: then it has no items any more,
+-- and does not take the element.
 local function take_n(req, v)
   local items = req.items
+  if not items then return false, true end
   local n = items.n + 1
   local ok, err = add(items, n, v)
+  if req.items ~= items then return false, true end
   if not ok then return fail(req, err) end
   items.n = n
   if n < req.want then return true, false end
@@ -226,13 +230,14 @@ local function take_while(req, v)
   local ok, yes = holds(req, v, "get_while")
   if not ok then return fail(req, yes) end
   local items = req.items
-  if not (yes and items) then -- without them it has been cancelled just now
+  if not (yes and items) then
     req.value = items
     return false, true
   end
   local n = items.n + 1
   local err
   ok, err = add(items, n, v)
+  if req.items ~= items then return false, true end
   if not ok then return fail(req, err) end
   items.n = n
   return true, false
