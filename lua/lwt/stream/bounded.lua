@@ -8,6 +8,7 @@ local C = require "lwt.stream.log" -- and what core.lua has added to it
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
 local offer, calm, hand_over = C.offer, C.calm, C.hand_over
+local unfold, serve = C.unfold, C.serve
 local tell, desk_of = C.tell, C.desk_of
 local waiter, wake, wake_exn, raise = core.waiter, core.wake, core.wake_exn, core.raise
 local try, hand, together = core.try, core.hand, core.together
@@ -79,11 +80,14 @@ function Bound.show(bound, req)
   end)
 end
 
--- The first push that waits is let in; its promise.
+-- The first push that waits is let in; its promise. (The memory comes first: it may run a finalizer that
+-- reads, or withdraws the push.)
 local function let_in(bound)
+  local log = bound.log
+  while bound.pusher and log.n > SIZE do reserve(log) end
   local p = bound.n < bound.size and blocked(bound)
   if not p then return false end
-  append(bound.log, bound.value)
+  append(log, bound.value)
   bound.n = bound.n + 1
   advance(bound)
   return p
@@ -153,9 +157,14 @@ local done = fulfilled()
 
 local begin
 
--- After an offer: who was served is told.
+-- After an offer: who was served is told. (A finalizer may have read since, before the element had its
+-- place, or made room for it.)
 local function calm_down(log, s)
   if s.upset then calm(s) end
+  local bound = log.bound
+  if bound.pusher then bound.admit(bound) end
+  if s.solo then unfold(s) end
+  serve(s)
   demand(log)
 end
 local function clear_up(log, s)
