@@ -74,7 +74,7 @@ plain='^$'
 # And these are of parts in Lua alone, on C that others run, or watch the heap: with LWT_SPEC_DAILY set, they are
 # left out, too (but for the memory refused to lwt.log).
 [ -n "${LWT_UNDER-}" ] && [ -n "${LWT_SPEC_DAILY-}" ] &&
-  plain="$plain|^spec/(toplevel|examples|react|growth|log)/[^o]|^spec/term/(read_line|ask)|/(bin|docs|install|seq|lwt_for_ocaml)_spec"
+  plain="$plain|^spec/(toplevel|examples|react|growth|log)/[^o]|^spec/term/(read_line|ask)|/(bin|docs|install|seq|lwt_for_ocaml|leaks)_spec"
 if [ -z "$files" ]; then
   # shellcheck disable=SC2086 # a list of files
   for file in $({ printf '%s\n' $long; find spec -name '*_spec.lua' | sort; } | grep -v -E "$plain"); do

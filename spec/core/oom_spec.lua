@@ -1,8 +1,7 @@
 -- Builds support/oom.c with the core under the address sanitizer and runs it: with the
 -- n-th request for memory refused, every call gives a Lua error or the right result.
--- LWT_SPEC_FULL=1 tries every n; normally every 19th. Under `make coverage` it is built for that
+-- make asan LWT_SPEC_FULL=1 tries every n; normally every 41st. Under `make coverage` it is built for that
 -- instead, and what it reaches counts (scripts/coverage.lua).
-local core = require "spec.support.core"
 local refusing = require "spec.support.refusing"
 
 describe("when memory runs out", function()
@@ -11,11 +10,11 @@ describe("when memory runs out", function()
   end
 
   it("at one request, every call gives a Lua error or the right result, and the state works on",
-    function() try("", core.count(41, 1)) end)
+    function() try("", 41) end)
 
   it("for good, every call gives a Lua error or the right result, and the state works on "
-    .. "once there is memory again", function() try("-a", core.count(97, 1)) end)
+    .. "once there is memory again", function() try("-a", 97) end)
 
   it("at one request while lwt.debug is on, likewise, and core.check finds nothing wrong",
-    function() try("", core.count(109, 1), "OOM_DEBUG=1") end)
+    function() try("", 109, "OOM_DEBUG=1") end)
 end)

@@ -342,4 +342,68 @@ describe("A child that returns a pending promise", function()
     assert.same({ "fulfilled", "result" }, outcome(p))
     assert.same({ "fulfilled", "open" }, outcome(second))
   end))
+
+  for _, own in ipairs { true, false } do
+    it("is not resolved by what it had awaited before it was interrupted"
+      .. (own and ", and stands behind the others where it returns that" or ""), async(function()
+      local gate, open = lwt.wait()
+      local other, finish = lwt.wait()
+      local log, child = {}, nil
+      gate:on_success(function() log[#log + 1] = "first" end)
+      local p = lwt.scope(function(s)
+        child = s:spawn(function()
+          pcall(lwt.await, gate)
+          gate:on_success(function() log[#log + 1] = "second" end)
+          return own and gate or other
+        end)
+      end)
+      child:cancel()
+      turns(1)
+      child:on_success(function(v) log[#log + 1] = v end)
+      open:wakeup "gate"
+      if not own then
+        assert.same({ "pending" }, outcome(child))
+        finish:wakeup "other"
+      end
+      assert.same({ "first", "second", own and "gate" or "other" }, log)
+      assert.same({ "fulfilled" }, outcome(p))
+    end))
+  end
+
+  it("ends, canceled, when it returns its own scope's promise, or what waits for that", async(function()
+    for _, wrap in ipairs {
+      function(p) return p end,
+      function(p) return p:map(function() end) end,
+      function(p) return lwt.spawn(function() return p end) end,
+      function(p) return lwt.scope(function() return p end) end,
+    } do
+      local p, child
+      p = lwt.scope(function(s)
+        child = s:spawn(function()
+          pcall(forever)
+          return wrap(p)
+        end)
+        forever()
+      end)
+      p:cancel()
+      turns()
+      assert.same({ "rejected", Canceled }, outcome(child))
+      assert.same({ "rejected", Canceled }, outcome(p))
+    end
+  end))
+
+  it("ends its scope, which it returned, when it is cancelled alone", async(function()
+    local p, child
+    p = lwt.scope(function(s)
+      child = s:spawn(function()
+        lwt.yield()
+        return p
+      end)
+    end)
+    turns()
+    assert.same({ "pending" }, outcome(child))
+    child:cancel()
+    assert.same({ "rejected", Canceled }, outcome(child))
+    assert.same({ "rejected", Canceled }, outcome(p))
+  end))
 end)

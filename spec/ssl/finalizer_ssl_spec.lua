@@ -1,6 +1,5 @@
 -- A finalizer in the middle of what lwt.ssl does: see spec/uv/finalizer_spec.lua. LWT_SPEC_FULL=1 tries
 -- every n.
-local core = require "spec.support.core"
 local refusing = require "spec.support.refusing"
 
 describe("a finalizer in the middle", function()
@@ -13,6 +12,6 @@ describe("a finalizer in the middle", function()
   teardown(function() ca:remove() end)
 
   it("of operations of TLS changes nothing of what they do", function()
-    refusing.run_finalizers("tls", core.count(59, 1), "LWT_CERTIFICATES='" .. ca.dir .. "'")
+    refusing.run_finalizers("tls:", 59, "LWT_CERTIFICATES='" .. ca.dir .. "'")
   end)
 end)

@@ -144,8 +144,9 @@ static int choose(char **argv, int *numbers, int most) {
   lua_State *L = open_state(argv[1]);
   int count;
   lua_getfield(L, -1, "which");
+  lua_pushstring(L, argv[2]);
   lua_pushstring(L, argv[2] != NULL ? argv[3] : NULL);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK) die("which", lua_tostring(L, -1));
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) die("which", lua_tostring(L, -1));
   count = (int)lua_rawlen(L, -1);
   if (count > most) die("which", "too many operations");
   for (int i = 0; i < count; i++) {

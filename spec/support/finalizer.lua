@@ -15,6 +15,7 @@
 --   teardown  optional: f(s), closes what is open
 --   fresh     true: each time in a new Lua state
 --   alone     true: without what any finalizer may do
+--   alike     k: there are many of its kind; every k-th n is tried, and where that is not meant, one in k of them
 --   loses     true: without memory a datagram is lost (for refused_operations.lua)
 -- Each is run in a task, inside lwt.run. `s.task` is the operation's.
 local armed = finalizer -- luacheck: ignore
@@ -57,11 +58,13 @@ local function operations()
   return list
 end
 
--- The numbers of the operations whose name has this text in it.
-function M.which(text)
-  local list = {}
+-- The numbers of the operations whose name begins with this text, as far as such a stride needs them.
+function M.which(stride, text)
+  local list, all = {}, not stride or tonumber(stride) == 1
   for i, op in ipairs(operations()) do
-    if not text or op.name:find(text, 1, true) then list[#list + 1] = i end
+    if (not text or op.name:sub(1, #text) == text) and (all or i % (op.alike or 1) == 0) then
+      list[#list + 1] = i
+    end
   end
   return list
 end
@@ -170,6 +173,7 @@ end
 function M.run(i, which, first, stride, _, disturbance, only)
   local op = operations()[i]
   stride = tonumber(stride or 1)
+  if op.alike and not disturbance then stride = stride * op.alike end
   local names, by_name = disturbances(op)
   local failures = 0
   for w = math.max(1, which), #names do

@@ -377,7 +377,7 @@ return {
     end,
   },
   {
-    name = "processes: run and read",
+    name = "process: run and read",
     run = function(s)
       equal("text", await(process.pread { "printf", "text" }))
       s.p = process.open({ "cat" }, { stdin = "pipe", stdout = "pipe" })
@@ -404,7 +404,7 @@ return {
     teardown = function(s) if s.p then await(s.p:close()) end end,
   },
   {
-    name = "signals: on and next",
+    name = "signal: on and next",
     run = function(s)
       local told = 0
       s.h = signal.on("USR1", function() told = told + 1 end)

@@ -268,6 +268,7 @@ local function add(name, make, bound, script)
     disturb = script == "tasks" and only_others or disturb,
     check = check,
     alone = true,
+    alike = 4,
   }
 end
 

@@ -232,11 +232,13 @@ local function tell(op)
 end
 
 -- Declares the specs of a family: in the daily run with fewer rounds, among fewer things; with LWT_SPEC_FULL=1
--- with ten thousand. (Under a sanitizer or valgrind time and instructions say nothing new.)
+-- with more, and for the table with ten thousand. (Under a sanitizer or valgrind time and instructions say
+-- nothing new.)
 function M.declare(it, name)
   local core = require "spec.support.core"
   local under = os.getenv "LWT_UNDER"
-  local rounds, many = core.count(under and 50 or 100, 10000), core.count(2000, 10000)
+  local rounds, many = core.count(under and 50 or 100, 500), core.count(1000, 4000)
+  if os.getenv "LWT_GROWTH_ROWS" then rounds, many = 10000, 10000 end
   local operations = M.family(name)
   if #operations == 0 then
     it(name .. " is there", function()

@@ -11,7 +11,10 @@ return function(lwt, m)
   local function walk(p, seen, actions)
     p = find(p)
     if p.state ~= "pending" then return false end
-    if seen[p] ~= nil then return seen[p] end
+    if seen[p] ~= nil then
+      if not seen[p] then p.met = seen end -- what it follows leads back to it
+      return seen[p]
+    end
     local how, found = p.how, false
     p.walk = m.walks
     seen[p] = how == "self" or how == "both" -- tasks in a circle do not find one another
@@ -33,7 +36,9 @@ return function(lwt, m)
         actions[#actions + 1] = { "flag", t }
       end
     elseif how == "child" then
-      if not walk(p.dependency, seen, actions) then actions[#actions + 1] = { "reject", p } end
+      if not walk(p.dependency, seen, actions) or p.met == seen then
+        actions[#actions + 1] = { "reject", p }
+      end
       found = true
     elseif how == "scope" then
       actions[#actions + 1] = { "close", p.scope }

@@ -75,8 +75,10 @@ local function build_ssl(name, source, wrapped)
   return build(name, source, { "core", "uv", "ssl" }, "-DOOM_UV -DOOM_SSL" .. libuv_places(), wrapped)
 end
 
+local full = os.getenv "LWT_SPEC_FULL"
+
 -- Seconds for one program. It looks itself whether something hangs: this is for the slowest machine.
-local LIMIT = os.getenv "LWT_SPEC_FULL" and 14400 or 1800
+local LIMIT = full and 14400 or 1800
 
 -- Runs it, and raises what it finds.
 local function look(program, setting, arguments)
@@ -91,22 +93,26 @@ local function leave_out()
   if under ~= "coverage" and under ~= "asan" then skip.under "what the address sanitizer's run tries" end
 end
 
--- The daily stride is meant for a build without either.
-local function stride_of(stride)
-  local factor = under == "coverage" and 1 / 4 or under == "asan" and not os.getenv "LWT_SPEC_FULL" and 3 or 1
+-- The daily stride is meant for a build without either. With LWT_SPEC_FULL=1 it is every n (but `least`), or every
+-- LWT_SPEC_STRIDE-th: under the sanitizer, which sees all that a plain build would show.
+local function stride_of(stride, least)
+  if full and under == "asan" then
+    return math.max(least or 1, math.tointeger(tonumber(os.getenv "LWT_SPEC_STRIDE")) or 1)
+  end
+  local factor = under == "coverage" and 1 / 4 or under == "asan" and 3 or 1
   return math.max(1, stride * factor // 1)
 end
 
 -- Goes on only where there is time.
 function M.long()
   leave_out()
-  if not os.getenv "LWT_SPEC_FULL" and under ~= "coverage" then
-    skip.here "for a run with LWT_SPEC_FULL=1, or make coverage"
+  if under ~= "coverage" and not (full and under == "asan") then
+    skip.here "for a run with LWT_SPEC_FULL=1 under the address sanitizer, or make coverage"
   end
 end
 
 -- Runs the script with every stride-th request refused; raises what it finds.
-function M.run(script, options, stride, setting, uv)
+function M.run(script, options, stride, setting, uv, least)
   leave_out()
   local program, why
   if uv == "ssl" then
@@ -117,7 +123,7 @@ function M.run(script, options, stride, setting, uv)
     program, why = build_core()
   end
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, setting, ("%s %s %d"):format(options, script, stride_of(stride)))
+  look(program, setting, ("%s %s %d"):format(options, script, stride_of(stride, least)))
 end
 
 -- Runs the script with every stride-th call of libuv and the system refused.

@@ -1,7 +1,6 @@
 -- The n-th request for memory is refused, in a program with a server and its clients: nothing
 -- crashes, nobody waits for ever, and the server is still there for those who come later. See
--- spec/core/oom_spec.lua. LWT_SPEC_FULL=1 tries every n.
-local core = require "spec.support.core"
+-- spec/core/oom_spec.lua. make asan LWT_SPEC_FULL=1 tries every n.
 local refusing = require "spec.support.refusing"
 
 describe("a server and its clients, when memory runs out", function()
@@ -9,10 +8,10 @@ describe("a server and its clients, when memory runs out", function()
     refusing.run("spec/support/oom_io.lua", options, stride, nil, true)
   end
 
-  it("at one request, hang nowhere, and work on", function() try("", core.count(53, 1)) end)
+  it("at one request, hang nowhere, and work on", function() try("", 53) end)
 
   it("for good, hang nowhere, and work on once there is memory again", function()
-    try("-a", core.count(89, 1))
+    try("-a", 89)
   end)
 end)
 
@@ -29,6 +28,18 @@ end)
 
 describe("what is made once for a state, when lwt itself gets no memory for the first time", function()
   it("is told of, and made when it is asked for again", function()
-    refusing.run("spec/support/refused_first.lua", "-m", core.count(11, 1), nil, true)
+    refusing.run("spec/support/refused_first.lua", "-m", 11, nil, true)
   end)
+end)
+
+describe("lwt.uv, when memory runs out while it is loaded", function()
+  local function try(options, stride)
+    refusing.run("spec/support/refused_loading.lua", options, stride, nil, true)
+  end
+
+  it("once, is whole when it is loaded again", function() try("", core.count(3, 1)) end)
+
+  it("for good, is whole when it is loaded again", function() try("-a", core.count(3, 1)) end)
+
+  it("of lwt's own, is whole when it is loaded again", function() try("-m", 1) end)
 end)

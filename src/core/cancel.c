@@ -20,6 +20,7 @@ struct frame {
   promise *p;
   uint32_t i; /* the next child */
   uint8_t kind, found;
+  uint8_t met; /* FR_CHILD: what it follows leads back to it */
 };
 
 typedef struct walk {
@@ -57,6 +58,7 @@ static void push_frame(lua_State *L, lwt_context *c, walk *k, promise *p, int ki
   f->i = 0;
   f->kind = (uint8_t)kind;
   f->found = (uint8_t)found;
+  f->met = 0;
 }
 
 /* Pushes the promise that the task awaits, as it was given; NULL (nothing pushed) when
@@ -102,6 +104,16 @@ static int is_cancelable(lua_State *L, const lwt_context *c, const promise *p) {
          g->may_cancel(L, g->o.data);
 }
 
+/* The walk has come to p again. A child that it is passing through follows its own scope, or
+** what waits for that: nothing else would ever end it. */
+static int visit_again(lwt_context *c, const walk *k, const promise *p) {
+  size_t i;
+  if (p->flags & F_FOUND) return 1;
+  for (i = k->base; p->how == C_CHILD && i < c->nframes; i++)
+    if (c->frames[i].p == p) c->frames[i].met = 1;
+  return 0;
+}
+
 /* (A scope that the walk is passing through does not count as found, as with tasks.) */
 static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   int at = lua_gettop(L);
@@ -118,9 +130,11 @@ static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
       push_frame(L, c, k, p, p->how == C_WRAP ? FR_DEP : FR_DEPS, 1);
       return -1;
     }
+    lua_settop(L, at - 1);
+    return (p->flags & F_FOUND) != 0;
   }
   lua_settop(L, at - 1);
-  return (p->flags & F_FOUND) != 0;
+  return visit_again(c, k, p);
 }
 
 /* The promise on top (popped). Returns whether something cancellable is there, or -1
@@ -189,7 +203,7 @@ static void go(lua_State *L, lwt_context *c, walk *k) { /* root on top, popped *
     lua_settop(L, top + 1);
     f = &c->frames[at];
     found = f->found;
-    if (!found && f->kind >= FR_TASK) {
+    if ((!found && f->kind >= FR_TASK) || f->met) {
       act(L, k, top + 1, f->kind == FR_TASK ? DO_INTERRUPT : DO_MARK);
       found = 1;
     }

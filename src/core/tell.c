@@ -174,6 +174,15 @@ static inline void finalized(lua_State *L, lwt_context *c, int ok) {
   pass_on(L, c, SRC);
 }
 
+/* Does the child w, which follows what it has returned, follow src? As a task it may have withdrawn
+** from src, and its shell is told. */
+static inline int follows(lua_State *L, const promise *src) {
+  int is = lua_getiuservalue(L, WAITER, U_DEP) == LUA_TUSERDATA &&
+           lwt_promise_find(L, lua_gettop(L)) == src;
+  lua_settop(L, HANDLER);
+  return is;
+}
+
 static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   int ok = src->state == S_FULFILLED;
   switch (w->kind) {
@@ -202,7 +211,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   case K_FINALIZE: finalize(L, c, w, src); break;
   case K_FINALIZED: finalized(L, c, ok); break;
   case K_FOLLOW:
-    if (!(w->flags & F_DONE)) {
+    if (!(w->flags & F_DONE) && (w->how != C_CHILD || follows(L, src))) {
       w->flags |= F_DONE;
       pass_on(L, c, SRC);
     }
