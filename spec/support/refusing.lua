@@ -135,8 +135,8 @@ function M.run_calls(script, options, stride)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
--- With a setting: those of lwt.ssl.
-function M.run_finalizers(name, stride, setting)
+-- With a setting: those of lwt.ssl. With a disturbance: only that one.
+function M.run_finalizers(name, stride, setting, disturbance)
   leave_out()
   local program, why
   if setting then
@@ -145,7 +145,8 @@ function M.run_finalizers(name, stride, setting)
     program, why = build_uv("finalizer", "finalizer", "", {})
   end
   if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
-  look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride_of(stride), name))
+  look(program, setting, ("spec/support/finalizer.lua %d '%s' %s"):format(stride_of(stride), name,
+    disturbance or ""))
 end
 
 return M

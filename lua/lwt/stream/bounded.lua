@@ -81,11 +81,14 @@ function Bound.show(bound, req)
   end)
 end
 
--- The first push that waits is let in; its promise.
+-- The first push that waits is let in; its promise. (The memory comes first: it may run a finalizer that
+-- reads, or withdraws the push.)
 local function let_in(bound)
+  local log = bound.log
+  while bound.pusher and log.n > SIZE do reserve(log) end
   local p = bound.n < bound.size and blocked(bound)
   if not p then return false end
-  append(bound.log, bound.value)
+  append(log, bound.value)
   bound.n = bound.n + 1
   advance(bound)
   return p

@@ -400,7 +400,8 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   if on then -- a request
     log.fetching, p.new = p, false
     if on.log.source then set_eager(log) end
-    if p.done then arrive(log, p) end -- it has been served already, by a finalizer
+    -- It has been served already, by a finalizer, and may even have arrived.
+    if p.done and log.fetching == p then arrive(log, p) end
   else
     local ok, err = pcall(listen, log, p, withdrawable)
     if not ok then
