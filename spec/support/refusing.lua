@@ -131,7 +131,8 @@ function M.run_calls(script, options, stride)
   leave_out()
   local program, why = build_uv("calls_uv", "oom", "-DREFUSE_CALLS", with_calls())
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, options:find "-a" and "OOM_FOR_GOOD=1", ("%s %s %d"):format(options, script, under == "coverage" and 1 or stride_of(stride)))
+  local setting = options:find "-a" and "OOM_FOR_GOOD=1"
+  look(program, setting, ("%s %s %d"):format(options, script, under == "coverage" and 1 or stride_of(stride)))
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
