@@ -5828,7 +5828,7 @@ lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
 ---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.** Where no task may
----wait, a call that would have to raises what `await` does, and is withdrawn: a read takes nothing.
+---wait, a call that gives a promise raises what `await` does; one that would have to wait is withdrawn: a read takes nothing.
 ---Some views wait without making a promise, which is faster and takes less memory: those of mvars, of sockets and of TLS streams (`read`, `write`),
 ---and `sleep` in that of `lwt`.
 ---```lua

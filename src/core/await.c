@@ -199,8 +199,8 @@ static int l_await(lua_State *L) {
 }
 
 /* No task may await the promise at 1 here, and nobody else has it: so it is cancelled. What it
-** was for may be done already: then that is given all the same, for it would be lost. */
-static int refuse(lua_State *L, lwt_context *c) {
+** was for may be done already: with `gives` that is given all the same, for it would be lost. */
+static int refuse(lua_State *L, lwt_context *c, int gives) {
   promise *p = lwt_promise_find(L, 1);
   lua_settop(L, 1);
   p->flags |= F_SEEN;
@@ -209,19 +209,29 @@ static int refuse(lua_State *L, lwt_context *c) {
     p = lwt_promise_find(L, 1);
     if (p->state != S_FULFILLED) return lwt_error_awaiting(L, c);
   }
+  if (!gives) return lwt_error_awaiting(L, c);
   if (p->state == S_FULFILLED) return lwt_promise_push_values(L, 1, p);
   lwt_promise_push_error(L, 1, p);
   return lua_error(L);
 }
 
-/* core.await_own(p): await, for a read or the like that the caller has begun in order to await
-** it here. */
-static int l_await_own(lua_State *L) {
+static int await_own(lua_State *L, int gives) {
   lwt_context *c = context_here(L);
   promise *p = lwt_promise_test(L, c, 1);
-  if (!may_wait(L, c)) return p != NULL ? refuse(L, c) : lwt_error_awaiting(L, c);
+  if (!may_wait(L, c)) return p != NULL ? refuse(L, c, gives) : lwt_error_awaiting(L, c);
   if (begin(L, c, c->current, 1, p, 0)) return lwt_task_await_end(L, c, 1);
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
+}
+
+/* core.await_read(p): await, for a read that a loop has begun in order to await it here. */
+static int l_await_read(lua_State *L) {
+  return await_own(L, 1);
+}
+
+/* core.await_call(p): the same for what a direct view has called, which as any await is refused also
+** where there is nothing to wait for. */
+static int l_await_call(lua_State *L) {
+  return await_own(L, 0);
 }
 
 /* A yield is an await: a cancel that has come meanwhile is raised here. */
@@ -302,8 +312,9 @@ static int l_cancel_due(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"await", l_await},   {"await_own", l_await_own},   {"yield", l_yield},
-    {"shield", l_shield}, {"cancel_due", l_cancel_due}, {NULL, NULL}};
+    {"await", l_await}, {"await_read", l_await_read}, {"await_call", l_await_call},
+    {"yield", l_yield}, {"shield", l_shield},         {"cancel_due", l_cancel_due},
+    {NULL, NULL}};
 
 void lwt_await_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);

@@ -13,7 +13,7 @@ local keep = require "lwt.internal.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
-local await_own = require "lwt.core".await_own
+local await_read = require "lwt.core".await_read
 local getmetatable, pcall = getmetatable, pcall
 local Empty = M.Empty
 
@@ -610,7 +610,7 @@ end
 local function take(s)
   if any_due[1] and cancel_due() then due.tell() end
   local v, p = s:pull()
-  if p then return await_own(p) end
+  if p then return await_read(p) end
   return v
 end
 C.take = take
