@@ -19,6 +19,10 @@ end
 
 local key = lwt.new_key()
 
+-- With so many values below it: where the stack grows is another place for each number.
+local function cancel_above(p, ...) p:cancel() end -- luacheck: no unused args
+local function wake_above(r, ...) r:wakeup() end -- luacheck: no unused args
+
 return {
   {
     name = "promises: callbacks",
@@ -54,6 +58,39 @@ return {
         equal(nil, s.told[200 + i])
         if name == "attach" then equal(1, s.told["late" .. i]) end
       end
+    end,
+  },
+  {
+    name = "promises: telling one at any height of the stack",
+    setup = function() return pending(0) end,
+    run = function(s)
+      for i = 0, 24 do
+        local p, q, r = lwt.task(), lwt.wait()
+        p:on_cancel(tell(s, i))
+        q:on_success(tell(s, 100 + i))
+        coroutine.wrap(cancel_above)(p, string.byte(("x"):rep(i), 1, -1))
+        coroutine.wrap(wake_above)(r, string.byte(("x"):rep(i), 1, -1))
+      end
+    end,
+    disturb = {
+      cancel_another = function(s)
+        local p = lwt.task()
+        p:on_cancel(tell(s, "another"))
+        p:cancel()
+      end,
+      wake_another = function(s)
+        local p, r = lwt.wait()
+        p:on_success(tell(s, "another"))
+        r:wakeup()
+      end,
+    },
+    check = function(s, name, ok)
+      if not ok then return end
+      for i = 0, 24 do
+        equal(1, s.told[i])
+        equal(1, s.told[100 + i])
+      end
+      if name:find "another" then equal(1, s.told.another) end
     end,
   },
   {

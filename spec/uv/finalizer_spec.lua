@@ -24,6 +24,9 @@ describe("a finalizer in the middle", function()
   for _, once in ipairs {
     { "pipes: map_s_of_map, what comes", "get_and_push" }, -- one read arrived twice
     { "pipes: clone_of_map, lists", "withdraw" }, -- what an nget was about to take when it was withdrawn
+    { "pipes: combine, tasks", "get_available" }, -- what came was told to nobody, as in the next two
+    { "promises: telling one at any height of the stack", "cancel_another" },
+    { "promises: telling one at any height of the stack", "wake_another" },
   } do
     local operation, disturbance = table.unpack(once)
     it(("of %s, which does %s, changes nothing"):format(operation, disturbance), function()

@@ -5,6 +5,10 @@
 
 #include "waiters.h"
 
+/* The room on the stack that lwt_resolve_drive needs: that of a call of a function in C with one
+** argument. */
+#define DRIVE_ROOM (LUA_MINSTACK + 2)
+
 /* The waiter on top (popped) is the current one. */
 static inline void lwt_work_set_current(lua_State *L, lwt_context *c) {
   setreg(L, c->r_current);

@@ -1,5 +1,5 @@
 /* wakeup.c: resolvers, and what else resolves a promise from Lua. */
-#include "core.h"
+#include "tell.h"
 
 static int wake(lua_State *L, int promise_idx, int state, int n, int later) {
   lwt_context *c = context_of(L);
@@ -147,7 +147,7 @@ static int wake_waiter(lua_State *L, int state) {
     return 1;
   }
   if (state == S_REJECTED) lua_settop(L, 2);
-  if (!lua_checkstack(L, 18)) return luaL_error(L, "not enough memory");
+  if (!lua_checkstack(L, DRIVE_ROOM + 2)) return luaL_error(L, "not enough memory");
   lua_pushboolean(L, lwt_resolve_later(L, c, 1, p, state, lua_gettop(L) - 1));
   return 1;
 }
