@@ -459,11 +459,12 @@ static int undefer(lua_State *L, lwt_context *c) {
 }
 
 /* Works off the entries above `base`; the outermost one, then the deferred too.
-** Deeper than MAX_NEST, what was added is deferred instead. (With less room the stack might grow
-** for the call of `work`, and so a finalizer run, while there is a current waiter: what that one
-** resolved would take its place.) */
+** Deeper than MAX_NEST, what was added is deferred instead. (With less room than DRIVE_ROOM the
+** stack would grow for the call of `work`, which may run a finalizer while there is a current
+** waiter: what that one resolved would take its place. Where there is no memory for so much, less
+** will do: the call then fails, and no finalizer has run.) */
 void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
-  luaL_checkstack(L, DRIVE_ROOM, NULL);
+  if (!lua_checkstack(L, DRIVE_ROOM)) luaL_checkstack(L, 16, NULL);
   if (c->nest >= MAX_NEST) {
     while (c->work > base) lwt_work_defer(L, c);
     return;

@@ -5,8 +5,7 @@
 
 #include "waiters.h"
 
-/* The room on the stack that lwt_resolve_drive needs: that of a call of a function in C with one
-** argument. */
+/* The room on the stack for what lwt_resolve_drive calls: a function in C, of one argument. */
 #define DRIVE_ROOM (LUA_MINSTACK + 2)
 
 /* The waiter on top (popped) is the current one. */
