@@ -8,6 +8,7 @@
 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -219,7 +220,11 @@ static int parse_flags(const char *s) {
 }
 
 int lwt_uv_fs_check_flags(lua_State *L, int arg, const char *or_else) {
-  if (lua_type(L, arg) == LUA_TNUMBER) return (int)lwt_uv_check_integer(L, arg);
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    lua_Integer number = lwt_uv_check_integer(L, arg);
+    luaL_argcheck(L, number >= 0 && number <= INT_MAX, arg, "flags out of range");
+    return (int)number;
+  }
   const char *s = luaL_optstring(L, arg, or_else);
   int flags = parse_flags(s);
   if (flags < 0) luaL_argerror(L, arg, lua_pushfstring(L, "invalid mode '%s'", s));
