@@ -3296,7 +3296,8 @@ function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
 ---@class lwt.SignalHandler
 local lwt_SignalHandler = {}
 
----Takes the handler away. With the last one of a signal, its default action is back. Stopping
+---Takes the handler away. With the last one of a signal, what it did before is back: its default
+---action, or nothing where the process was started to ignore it (by `nohup`, say). Stopping
 ---again does nothing. Leaving a `<close>` variable stops too.
 ---```lua
 ---local h = signal.on("USR1", print)
@@ -4901,7 +4902,8 @@ function lwt_Tty:size() end
 
 ---How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
 ---at once, no echo) or `"io"` (as raw, and binary output too). However the program ends, also
----by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was.
+---by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was; not
+---where the program is in the background by then, for the terminal is another program's.
 ---@param mode string
 function lwt_Tty:mode(mode) end
 
@@ -5855,6 +5857,7 @@ lwt_module.on_iteration = function(which, f) end
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 ---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
+---What the process was started to ignore does not interrupt it.
 ---Without the libuv engine there is no such handling. It returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
@@ -7077,7 +7080,8 @@ lwt_io_module.buffer_size = lwt_Channel.buffer_size
 lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
----`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
+---`"+"` for both reading and writing at one position (`"a+"` reads from the beginning, and writes
+---at the end); `"wx"` refuses a file that exists. A
 ---`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
 ---reads wait for a writer; for writing it is open once there is a reader.
 ---```lua
