@@ -52,6 +52,19 @@ describe("files", function()
     assert.equal(15, ch:length())
   end))
 
+  it("are read from the beginning, as Lua's are, where what is written goes to the end", in_dir(function(dir)
+    local path = dir .. "/f"
+    await(io.lines_to_file(path, { "one", "two" }))
+    local ch <close> = await(io.open_file(path, "a+"))
+    assert.equal("one", await(ch:read_line()))
+    await(ch:write("three\n"))
+    await(ch:flush())
+    assert.equal(14, ch:position())
+    assert.equal("", await(ch:read()))
+    await(ch:set_position(4))
+    assert.equal("two\nthree\n", await(ch:read()))
+  end))
+
   it("keep every byte of a large file, in order", in_dir(function(dir)
     local path = dir .. "/f"
     local parts = {}
