@@ -583,6 +583,27 @@ describe("what a program prints", function()
   end)
 end)
 
+describe("the end of run", function()
+  it("does not wait for a background task that writes on and on", function()
+    local result = require "spec.support.script".run([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      local await = lwt.await
+      for i = 1, 2 do
+        lwt.at_exit(function() await(lio.stdout:write("last of ", i, "\n")) end)
+        lwt.run(function()
+          lwt.async(function()
+            local ch = lio.make({ write = function() await(lwt.sleep(0.001)) end }, { buffer_size = 16 })
+            while true do await(ch:write "and on") end
+          end)
+          await(lwt.sleep(0.01))
+          await(lio.stdout:write("run ", i, "\n"))
+        end)
+      end
+    ]], 120)
+    assert.same({ "run 1\nlast of 1\nrun 2\nlast of 2\n", 0, "" }, { result.out, result.code, result.err })
+  end)
+end)
+
 describe("lwt.io used as Lua's io", function()
   it("says what to call", function()
     assert.error_matches(function() return io.open("f") end, "lwt.io has no 'open'.*open_file")
