@@ -32,7 +32,7 @@ static void on_done(uv_work_t *work, int status) {
   if (status >= 0 && q->undo != NULL && lwt_uv_fs_is_stopped(q)) {
     q->run = q->undo; /* it may wait for a disk, as the work itself did */
     q->undo = NULL;
-    if (uv_queue_work(q->req.ctx->loop, work, on_work, on_done) == 0) return;
+    if (lwt_uv_pool_work(q->req.ctx, work, on_work, on_done) == 0) return;
   }
   lwt_uv_fs_left_over(q->req.ctx->family[LWT_UV_FFS], q);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
@@ -61,7 +61,7 @@ int lwt_uv_fs_submit(fs_req *q) {
     q->wait_for = FS_WAIT_LEFT;
     status = lwt_uv_fs_wait(q);
   } else {
-    status = uv_queue_work(ctx->loop, &q->work, on_work, on_done);
+    status = lwt_uv_pool_work(ctx, &q->work, on_work, on_done);
   }
   if (status >= 0) q->started = 1;
   return status;
