@@ -9848,6 +9848,7 @@ lwt_ssl_module.library = nil
 ---- `ciphers`, `curves`: lists in OpenSSL's form (suites of TLS 1.3 begin with `TLS_`).
 ---- `alpn`: a list of protocols, the best first. A server that has none in common with the client refuses (`SSL_ALPN`).
 ---- `keylog`: a file to append the keys to, or a function that is given each line, for Wireshark. **Anybody who has these keys can read everything.**
+---  Of a server with `sni`, that of the context which is chosen counts.
 ---
 ---Options of servers:
 ---

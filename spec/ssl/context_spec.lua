@@ -505,6 +505,23 @@ describe("ssl.context", function()
     fails("ENOENT", "", { keylog = ca:path "no/folder/keys" })
   end)
 
+  it("logs keys as the context says that the client's name has chosen", function()
+    local first, second, client = {}, {}, {}
+    local function into(list) return function(line) list[#list + 1] = line end end
+    local function run(keylog)
+      shake(server_of { keylog = keylog, sni = { localhost = server_of { keylog = into(second) } } },
+        client_of { keylog = into(client) })
+    end
+    run(into(first))
+    assert.is_true(#client >= 4)
+    table.sort(client)
+    table.sort(second)
+    assert.same({}, first)
+    assert.same(client, second)
+    run(nil)
+    assert.equal(#client, #second)
+  end)
+
   it("agrees on no version with a peer that has none in common", function()
     local r = shake(server_of { min_version = "TLSv1.3" }, client_of { max_version = "TLSv1.2" })
     assert.equal("SSL_PROTOCOL", r.server.code)
