@@ -341,6 +341,18 @@ describe("ssl.context", function()
     end
   end)
 
+  it("takes nothing else for a session", function()
+    local a, b = net.socketpair()
+    for _, value in ipairs { a, io.stdout } do
+      local ok, err = pcall(function() return (ssl.connect(a, { verify = false, session = value })) end)
+      assert.is_false(ok)
+      assert.matches("^spec/ssl/context_spec.lua:%d+: bad argument #2 to 'connect' %(option 'session': ", err)
+    end
+    a:close()
+    b:close()
+    lwt.run(lwt.yield)
+  end)
+
   -- A resumed session shows no certificates: it must not stand for ones that nobody has looked at.
   it("resumes a session only under the name of the server that it was made under", function()
     local mine = ca:issue { name = "member", ext = "extendedKeyUsage = clientAuth" }

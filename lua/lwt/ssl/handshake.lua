@@ -46,6 +46,9 @@ function M.split(opts)
       error(("option '%s': of a context, and one is given"):format(tostring(key)), 0)
     end
   end
+  if own.session and not core.is_session(own.session) then
+    error("option 'session': what a stream's 'session' gives expected", 0)
+  end
   if own.timeout and (own.timeout <= 0 or own.timeout ~= own.timeout) then
     error("option 'timeout': a number of seconds above 0 expected", 0)
   end
