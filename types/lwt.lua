@@ -9871,7 +9871,7 @@ lwt_ssl_module.library = nil
 lwt_ssl_module.context = function(opts) end
 
 ---Begins TLS as the client: on a new connection to an address (see `lwt.net`), or on a stream. A stream is a socket, a channel, another TLS stream, or
----anything with `read` and `write` that give promises or wait. Gives the TLS stream after the handshake.
+---anything with functions `read` (at most so many bytes, nil at the end) and `write` that give promises or wait. Gives the TLS stream after the handshake.
 ---
 ---When the handshake fails or is cancelled, a stream that was given stays open (but what was sent on it was sent), and a connection that was made here
 ---is closed.
