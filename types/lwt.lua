@@ -9855,12 +9855,13 @@ lwt_ssl_module.library = nil
 ---- `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
 ---  context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
 ---- `session_tickets = false`: no session can be resumed.
----- `ocsp`: the response to staple, as DER or the name of a file.
+---- `ocsp`: the response to staple, as DER or the name of a file. Whether it is a good one is not looked at.
 ---
 ---Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.
 ---
 ---Raises for a bad option. Raises an error object for a file that cannot be read (`ENOENT` …, with `path`), for a key that is not a key or needs a
----password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`).
+---password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`), and where no
+---certificate (`SSL_CERT_INVALID`) or no response (`SSL_OCSP`) is found.
 ---```lua
 ---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
 ---print(ok, err.code, err.path)   --> false ENOENT no such file

@@ -77,7 +77,16 @@ describe("ssl.context", function()
     complains("unknown option 'certificate'", { certificate = "x" })
     complains("option 'cert': string or table expected, got number", { cert = 1 })
     complains("option 'min_version': no version of TLS: 'SSLv3'", { min_version = "SSLv3" })
-    complains("no version of TLS between", { min_version = "TLSv1.3", max_version = "TLSv1.2" })
+    for _, versions in ipairs { { "TLSv1.3", "TLSv1.2" }, { nil, "TLSv1.1" } } do
+      complains("(options 'min_version' and 'max_version': no version of TLS is between them)",
+        { min_version = versions[1], max_version = versions[2] })
+    end
+    for _, none in ipairs { "", ":" } do complains("option 'ciphers': there is none in it", { ciphers = none }) end
+    -- What is behind a zero byte would be left out silently: another file, fewer ciphers.
+    for _, key in ipairs { "cert", "key", "ca", "crl", "ciphers", "curves", "keylog" } do
+      complains("option '" .. key .. "': there is a zero byte in it", { [key] = ca.pem .. "\0x" })
+    end
+    complains("option 'ca': there is a zero byte in it", { ca = { ca.pem, ca.pem .. "\0x" } })
     complains("option 'ciphers': OpenSSL takes none of 'nonsense'", { ciphers = "nonsense" })
     complains("option 'ciphers': OpenSSL takes none of 'TLS_NONSENSE'", { ciphers = "TLS_NONSENSE" })
     complains("option 'curves'", { curves = "nonsense" })
@@ -501,6 +510,19 @@ describe("ssl.context", function()
     local r = shake(server_of { cert = revoked.cert, key = revoked.key, ocsp = ca:ocsp "revoked" }, asking)
     assert.equal("SSL_CERT_REVOKED", r.client.code, tostring(r.client))
     assert.truthy(tostring(r.client):find("its issuer says", 1, true), tostring(r.client))
+  end)
+
+  it("staples nothing that is no response", function()
+    local function with(ocsp) return { role = "server", cert = id.cert, key = id.key, ocsp = ocsp } end
+    assert.equal("/nowhere", fails("ENOENT", "no such file or directory", with "/nowhere").path)
+    for _, none in ipairs { ca.pem, "/tmp", "/dev/null" } do
+      fails("SSL_OCSP", "there is no OCSP response in " .. none .. " (DER expected)", with(none))
+    end
+    for _, none in ipairs { "0" .. ("x"):rep(100), ca:ocsp "server" .. "\0x" } do
+      fails("SSL_OCSP", "no OCSP response in the text given", with(none))
+    end
+    local good = ca:read(ca:ocsp "server":match "[^/]*$")
+    assert.equal("server", ssl.context(with(good)).role)
   end)
 
   it("logs keys for Wireshark, to a file or to a function", function()
