@@ -96,6 +96,34 @@ describe("what was found that way", function()
     assert.equal("closed\nrejected\tclosed\n", result.out)
   end)
 
+  it("a list that has something at every index is as long as it says", function()
+    local result = script.run([[
+      local lwt, term, lio, log = require "lwt", require "lwt.term", require "lwt.io", require "lwt.log"
+      local function list(x) return setmetatable({ x }, { __index = function() return x end }) end
+      lwt.run(function()
+        local r, w = lio.pipe()
+        local shown, out = lio.pipe()
+        lwt.await(w:write "1\na\n")
+        local t = term.open(r, out)
+        print(lwt.await(t:choose(list "a")))
+        print(lwt.await(require "lwt.read_line".read_keyword(list "a", { term = t })))
+        lwt.await(t:draw(list "line"))
+        lwt.await(t:draw_done())
+        lwt.await(t:table(list(list "cell"), { header = list "head" }))
+        lwt.await(out:close())
+        print((lwt.await(shown:read()):gsub("\n", "/")))
+        print(lwt.await(require "lwt.process".pwrite_lines({ "wc", "-l" }, list "a")))
+        print(pcall(log.broadcast, list(log.null)))
+        local socket = list "/nowhere/log"
+        print(pcall(lwt.await, log.syslog { paths = socket }))
+      end)
+    ]], 20)
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+    assert.matches("^a\t1\na\n", result.out)
+    assert.matches("\ntrue\tlwt.log.logger", result.out)
+  end)
+
   it("the text of bytes is that of bytes only", function()
     local result = script.run([[
       local bytes, lwt = require "lwt.bytes", require "lwt"

@@ -3471,7 +3471,8 @@ function lwt_Step:execute() end
 ---
 ---A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 ---of it that were not read yet. Reading gives promises; elements that are ready cost
----none: `for v in s do` and the functions over whole streams take them as they are.
+---none: `for v in s do` and the functions over whole streams take them as they are. (Where no task
+---may wait such a loop gives what is ready, and then raises what `await` does, and takes nothing.)
 ---
 ---- Elements are never nil: nil is the end. The end can be read any number of times.
 ---- Several readers may wait: each element goes to exactly one of them, in the order in
@@ -5826,7 +5827,8 @@ lwt_module.from_callback = function(f) end
 lwt_module.promisify = function(f) end
 
 ---A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
----objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
+---objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.** Where no task may
+---wait, a call that gives a promise raises what `await` does; one that would have to wait is withdrawn: a read takes nothing.
 ---Some views wait without making a promise, which is faster and takes less memory: those of mvars, of sockets and of TLS streams (`read`, `write`),
 ---and `sleep` in that of `lwt`.
 ---```lua

@@ -228,16 +228,18 @@ end
 
 local function showing(...) return show_all(table.pack(...), 1) end
 
+local await_call = core.await_call
+
 local function settle(...)
   local p = ...
-  if select("#", ...) == 1 and is_promise(p) then return showing(core.await(p)) end
+  if select("#", ...) == 1 and is_promise(p) then return showing(await_call(p)) end
   return showing(...)
 end
 
 -- The same for what table.pack(pcall(…)) gave.
 local function settle_packed(results)
   local p = results[2]
-  if results.n == 2 and is_promise(p) then return showing(core.await(p)) end
+  if results.n == 2 and is_promise(p) then return showing(await_call(p)) end
   return show_all(results, 2)
 end
 
@@ -350,7 +352,8 @@ function view(x)
 end
 
 --- A view of a module or an object in which every call awaits what it returns, so that code reads like blocking Lua. Returned
---- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.**
+--- objects are views too; views given as arguments stand for what they show. **Every call is a cancel point.** Where no task may
+--- wait, a call that gives a promise raises what `await` does; one that would have to wait is withdrawn: a read takes nothing.
 --- Some views wait without making a promise, which is faster and takes less memory: those of mvars, of sockets and of TLS streams (`read`, `write`),
 --- and `sleep` in that of `lwt`.
 ---

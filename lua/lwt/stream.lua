@@ -14,7 +14,8 @@
 ---
 --- A stream is a source (`from`, `generate`, `create`, a file, a socket …) and the elements
 --- of it that were not read yet. Reading gives promises; elements that are ready cost
---- none: `for v in s do` and the functions over whole streams take them as they are.
+--- none: `for v in s do` and the functions over whole streams take them as they are. (Where no task
+--- may wait such a loop gives what is ready, and then raises what `await` does, and takes nothing.)
 ---
 --- - Elements are never nil: nil is the end. The end can be read any number of times.
 --- - Several readers may wait: each element goes to exactly one of them, in the order in

@@ -1,6 +1,6 @@
 -- The dashboard into a pipe, and on a terminal (of script(1)).
 
-local lua = arg and arg[-1] or "lua5.4"
+local lua = os.getenv "LUA" or "lua5.4"
 local program = lua .. " bin/lwt examples/dashboard.lua"
 
 local function run(command)

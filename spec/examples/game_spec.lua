@@ -1,6 +1,6 @@
 -- The game without a terminal: a host that steps the loop frame by frame, on an engine of its own.
 
-local lua = arg and arg[-1] or "lua5.4"
+local lua = os.getenv "LUA" or "lua5.4"
 
 local function play(frames)
   local pipe = io.popen(('%s examples/game.lua --frames %d 2>&1'):format(lua, frames))

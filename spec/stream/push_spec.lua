@@ -29,6 +29,18 @@ describe("lwt.stream", function()
       assert.equal("fulfilled 2", told(b))
     end))
 
+    it("has what follows one that is put back wait for those who fail over it", spec(function()
+      local s, push = stream.create()
+      local first = s:get_while(function(v) return v < 3 or error("three", 0) end)
+      local second = s:get_while(function() error("none", 0) end)
+      local third, fourth = s:nget(2), s:get()
+      for i = 1, 3 do push(i) end
+      assert.equal("rejected three", told(first))
+      assert.equal("rejected none", told(second))
+      assert.same({ 1, 2, n = 2 }, await(third))
+      assert.equal(3, await(fourth))
+    end))
+
     it("wakes everybody when it is closed", spec(function()
       local s, push = stream.create()
       local a, b, c, d = s:get(), s:next(), s:nget(3), s:is_empty()
@@ -203,4 +215,54 @@ describe("lwt.stream", function()
       end
     end))
   end)
+
+  -- Readers in line, whose predicates push, fail and stop at random: together they get what was pushed, in that order.
+  local kinds = {
+    create = function() return stream.create() end,
+    clone = function()
+      local s, push = stream.create()
+      return s, push, s:clone()
+    end,
+    create_bounded = function(random)
+      local s, pusher = stream.create_bounded(random(0, 3))
+      return s, function(v) return pusher:push(v) end
+    end,
+  }
+  local function reader(random, s, push)
+    local left, fails_at_last = random(0, 4), random(3) == 1
+    if left == 4 then return s:nget(random(4)) end
+    return s:get_while(function()
+      for _ = 1, random(0, 2) do push() end
+      left = left - 1
+      return left >= 0 or fails_at_last and error("no", 0)
+    end)
+  end
+  for name, make in pairs(kinds) do
+    it(name .. " keeps the order of what is pushed while somebody is asked", spec(function()
+      for seed = 1, 100 do
+        local random = math.random
+        math.randomseed(seed)
+        local s, raw, twin = make(random)
+        local n, readers, got = 0, {}, {}
+        local function push()
+          if n >= 40 then return end
+          n = n + 1
+          raw(n)
+        end
+        for i = 1, random(6) do readers[i] = reader(random, s, push) end
+        for _ = 1, random(12) do push() end
+        for i = #readers, 1, -1 do readers[i]:cancel() end
+        for _, p in ipairs(readers) do
+          local ok, values = pcall(await, p)
+          if ok then table.move(values, 1, #values, #got + 1, got) end
+        end
+        local rest = s:get_available()
+        table.move(rest, 1, #rest, #got + 1, got)
+        local pushed = {}
+        for i = 1, n do pushed[i] = i end
+        assert.same(pushed, got, seed)
+        if twin then assert.equal(n, #twin:get_available()) end
+      end
+    end))
+  end
 end)

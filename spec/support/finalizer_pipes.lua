@@ -32,6 +32,10 @@ local pipes = {
   generate = function(s)
     return stream.generate(function(yield) for v in s do yield(v) end end)
   end,
+  map_s_of_map = function(s) return s:map(same):map_s(function(v) lwt.yield() return v end) end,
+  filter_s_of_map_s = function(s)
+    return s:map_s(same):filter_s(function() return lwt.pause():map(yes) end)
+  end,
   clone = function(s) return s:clone() end,
   clone_of_map = function(s) return s:map(same):clone() end,
 }

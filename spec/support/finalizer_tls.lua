@@ -209,7 +209,11 @@ return {
     disturb = {
       close = function(s) s.x:close() end,
       reset = function(s) s.y:close() end,
-      give_up = function(s) if s.p then s.p:cancel() end end,
+      give_up = function(s)
+        if not s.p then return end
+        s.p:cancel()
+        if s.p:state() == "rejected" then s.x:close() end -- or the other end waits for ever
+      end,
     },
     breaks = { "close", "reset", "give_up" },
     check = function(_, _, ok, data)

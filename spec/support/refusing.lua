@@ -131,12 +131,13 @@ function M.run_calls(script, options, stride)
   leave_out()
   local program, why = build_uv("calls_uv", "oom", "-DREFUSE_CALLS", with_calls())
   if not program then error("cannot build spec/support/oom.c: " .. why, 0) end
-  look(program, nil, ("%s %s %d"):format(options, script, under == "coverage" and 1 or stride_of(stride)))
+  local setting = options:find "-a" and "OOM_FOR_GOOD=1"
+  look(program, setting, ("%s %s %d"):format(options, script, under == "coverage" and 1 or stride_of(stride)))
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
--- With a setting: those of lwt.ssl.
-function M.run_finalizers(name, stride, setting)
+-- With a setting: those of lwt.ssl. With a disturbance: only that one.
+function M.run_finalizers(name, stride, setting, disturbance)
   leave_out()
   local program, why
   if setting then
@@ -145,7 +146,8 @@ function M.run_finalizers(name, stride, setting)
     program, why = build_uv("finalizer", "finalizer", "", {})
   end
   if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
-  look(program, setting, ("spec/support/finalizer.lua %d '%s'"):format(stride_of(stride), name))
+  look(program, setting, ("spec/support/finalizer.lua %d '%s' %s"):format(stride_of(stride), name,
+    disturbance or ""))
 end
 
 return M

@@ -47,9 +47,10 @@ describe("the prompt in tmux", function()
       local env = ("HOME=%s XDG_STATE_HOME=%s XDG_CONFIG_HOME=%s"):format(dir, dir, dir)
       run(("new-session -d -s it -x %d -y 16 '%s %s bin/lwt'"):format(columns, env, LUA))
       wait ":help\n>"
-      type_line 'local io = require "lwt.io"'
-      type_line(('io.open_connection "localhost:%s"      -- a promise: awaited'):format(port), "open>")
-      type_line "p = lwt.sleep(1); :nowait p               -- left alone"
+      -- (What is typed before the next prompt is there, the terminal itself echoes.)
+      type_line('local io = require "lwt.io"', 'lwt.io"\n>')
+      type_line(('io.open_connection "localhost:%s"      -- a promise: awaited'):format(port), "open>\n>")
+      type_line("p = lwt.sleep(1); :nowait p               -- left alone", "left alone\n>")
       run "send-keys -t it -l 'half a line'"
       wait "p is fulfilled"
       wait "half a line"

@@ -19,4 +19,15 @@ describe("a finalizer in the middle", function()
   } do
     it("of operations of " .. family .. " changes nothing of what they do", function() try(family) end)
   end
+
+  -- What was wrong once, at each request.
+  for _, once in ipairs {
+    { "pipes: map_s_of_map, what comes", "get_and_push" }, -- one read arrived twice
+    { "pipes: clone_of_map, lists", "withdraw" }, -- what an nget was about to take when it was withdrawn
+  } do
+    local operation, disturbance = table.unpack(once)
+    it(("of %s, which does %s, changes nothing"):format(operation, disturbance), function()
+      refusing.run_finalizers(operation, 1, nil, disturbance)
+    end)
+  end
 end)

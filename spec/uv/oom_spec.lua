@@ -31,3 +31,15 @@ describe("what is made once for a state, when lwt itself gets no memory for the 
     refusing.run("spec/support/refused_first.lua", "-m", 11, nil, true)
   end)
 end)
+
+describe("lwt.uv, when memory runs out while it is loaded", function()
+  local function try(options, stride)
+    refusing.run("spec/support/refused_loading.lua", options, stride, nil, true)
+  end
+
+  it("once, is whole when it is loaded again", function() try("", 3) end)
+
+  it("for good, is whole when it is loaded again", function() try("-a", 3) end)
+
+  it("of lwt's own, is whole when it is loaded again", function() try("-m", 1) end)
+end)

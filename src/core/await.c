@@ -16,9 +16,12 @@ static int raise_canceled(lua_State *L, lwt_context *c, task *t) {
 /* Where Lua cannot yield an await is refused before anything else: there is nobody to whom a
 ** cancel could be told (a finalizer runs in whatever task is running, and what it raises is
 ** lost), and one that need not wait today has to tomorrow. */
+static inline int may_wait(lua_State *L, const lwt_context *c) {
+  return c->current != NULL && L == c->current_co && !c->callbacks && lua_isyieldable(L);
+}
+
 static task *running(lua_State *L, lwt_context *c) {
-  if (c->current == NULL || L != c->current_co || c->callbacks || !lua_isyieldable(L))
-    lwt_error_awaiting(L, c);
+  if (!may_wait(L, c)) lwt_error_awaiting(L, c);
   return c->current;
 }
 
@@ -51,10 +54,9 @@ static inline int add_task(lua_State *L, lwt_context *c, int idx, promise *p, ta
   return lwt_promise_add_known_waiter(L, idx, p, &t->p);
 }
 
-/* p: the promise at idx, or NULL where there is none. */
-static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
-                       int uncancelable) {
-  task *t = running(L, c);
+/* The running task t awaits p, the promise at idx (NULL where there is none). */
+static inline int begin(lua_State *L, lwt_context *c, task *t, int idx, promise *p,
+                        int uncancelable) {
   if (p == NULL) {
     luaL_typeerror(L, idx, "promise");
     return 0;
@@ -80,6 +82,11 @@ static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
   suspend(L, c, t, D_NONE, idx);
   t->awaited = p;
   return 0;
+}
+
+static int await_begin(lua_State *L, lwt_context *c, int idx, promise *p,
+                       int uncancelable) {
+  return begin(L, c, running(L, c), idx, p, uncancelable);
 }
 
 int lwt_task_await_begin(lua_State *L, lwt_context *c, int idx) {
@@ -191,6 +198,42 @@ static int l_await(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)c, await_k);
 }
 
+/* No task may await the promise at 1 here, and nobody else has it: so it is cancelled. What it
+** was for may be done already: with `gives` that is given all the same, for it would be lost. */
+static int refuse(lua_State *L, lwt_context *c, int gives) {
+  promise *p = lwt_promise_find(L, 1);
+  lua_settop(L, 1);
+  p->flags |= F_SEEN;
+  if (p->state == S_PENDING) {
+    if (!lwt_cancel(L, c, 1)) lwt_let_go(L, c, 1);
+    p = lwt_promise_find(L, 1);
+    if (p->state != S_FULFILLED) return lwt_error_awaiting(L, c);
+  }
+  if (!gives) return lwt_error_awaiting(L, c);
+  if (p->state == S_FULFILLED) return lwt_promise_push_values(L, 1, p);
+  lwt_promise_push_error(L, 1, p);
+  return lua_error(L);
+}
+
+static int await_own(lua_State *L, int gives) {
+  lwt_context *c = context_here(L);
+  promise *p = lwt_promise_test(L, c, 1);
+  if (!may_wait(L, c)) return p != NULL ? refuse(L, c, gives) : lwt_error_awaiting(L, c);
+  if (begin(L, c, c->current, 1, p, 0)) return lwt_task_await_end(L, c, 1);
+  return lua_yieldk(L, 0, (lua_KContext)c, await_k);
+}
+
+/* core.await_read(p): await, for a read that a loop has begun in order to await it here. */
+static int l_await_read(lua_State *L) {
+  return await_own(L, 1);
+}
+
+/* core.await_call(p): the same for what a direct view has called, which as any await is refused also
+** where there is nothing to wait for. */
+static int l_await_call(lua_State *L) {
+  return await_own(L, 0);
+}
+
 /* A yield is an await: a cancel that has come meanwhile is raised here. */
 static int yield_k(lua_State *L, int status, lua_KContext k) {
   lwt_context *c = (lwt_context *)k;
@@ -268,11 +311,10 @@ static int l_cancel_due(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"await", l_await},
-                                     {"yield", l_yield},
-                                     {"shield", l_shield},
-                                     {"cancel_due", l_cancel_due},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"await", l_await}, {"await_read", l_await_read}, {"await_call", l_await_call},
+    {"yield", l_yield}, {"shield", l_shield},         {"cancel_due", l_cancel_due},
+    {NULL, NULL}};
 
 void lwt_await_open(lua_State *L, lwt_context *c) {
   lwt_register(L, c, functions);

@@ -200,8 +200,8 @@ static void serve(lua_State *L) {
     if (what == R_TROUBLE ? hand_over_or_tell(L)
                           : what != R_MEMORY && protect(L, deliver, what))
       continue;
+    lua_pushliteral(L, "not enough memory"); /* (which may collect: look after that) */
     if (*box != s || !s->reads) break;
-    lua_pushliteral(L, "not enough memory");
     settle(L, s, 1, R_FAILED);
   }
   if (*box != s || s->out.len == s->out.at) return;

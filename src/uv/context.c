@@ -22,18 +22,19 @@ static void turn_until_closed(lwt_uv *ctx) {
   }
 }
 
-/* The end of the state. Nothing here calls Lua: while `closing` is set, lwt_uv_enter does
-** nothing. */
+/* The end of the state, or of a context that could not be completed (there was no memory), when
+** lwt.uv has been loaded again: see lwt_uv_is_current. Nothing here calls Lua: while `closing`
+** is set, lwt_uv_enter does nothing. */
 static int l_context_gc(lua_State *L) {
   lwt_uv *ctx = lua_touserdata(L, 1);
-  int i;
+  int i, current = lwt_uv_is_current(ctx, L);
   if (ctx->loop == NULL) { /* it could not be made */
     free(ctx->scratch);
     ctx->scratch = NULL;
     return 0;
   }
   ctx->closing = 1;
-  ctx->lwt->state_closing(ctx->lwt);
+  if (current) ctx->lwt->state_closing(ctx->lwt);
   while (ctx->handles != NULL) lwt_uv_handle_close(NULL, ctx->handles->box, 1);
   lwt_uv_reqs_cancel(ctx);
   turn_until_closed(ctx);
@@ -41,14 +42,14 @@ static int l_context_gc(lua_State *L) {
   for (i = 0; i < LWT_UV_NFAMILIES; i++)
     if (ctx->family_close[i] != NULL) ctx->family_close[i](ctx);
   turn_until_closed(ctx);
-  lwt_uv_engine_close(ctx);
+  lwt_uv_engine_close(ctx, current);
   free(ctx->scratch);
   ctx->scratch = NULL;
   return 0;
 }
 
 lwt_uv *lwt_uv_new_context(lua_State *L) {
-  lwt_uv *ctx = lua_newuserdatauv(L, sizeof *ctx, 0);
+  lwt_uv *ctx = lua_newuserdatauv(L, sizeof *ctx, 1);
   memset(ctx, 0, sizeof *ctx);
   ctx->later_end = &ctx->later;
   ctx->lwt = (lwt_api *)lwt_import(L);
@@ -78,6 +79,10 @@ lwt_uv *lwt_uv_find_context(lua_State *L) {
   ctx = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return ctx;
+}
+
+int lwt_uv_is_current(const lwt_uv *ctx, lua_State *L) {
+  return lwt_uv_find_context(L) == ctx;
 }
 
 lwt_uv *lwt_uv_context_ended(lua_State *L) {

@@ -312,9 +312,12 @@ static void close_foreign(uv_handle_t *h, void *data) {
   if (!uv_is_closing(h)) uv_close(h, NULL);
 }
 
-void lwt_uv_engine_close(lwt_uv *ctx) {
-  ctx->lwt->engine_set(ctx->lwt, NULL,
-                       NULL); /* the core may be asked the time once more */
+void lwt_uv_engine_close(lwt_uv *ctx, int current) {
+  void *data = NULL;
+  int full;
+  ctx->lwt->engine_get(ctx->lwt, &data, &full);
+  /* The core may be asked the time once more. (Of another context it may go on asking.) */
+  if (current || data == ctx) ctx->lwt->engine_set(ctx->lwt, NULL, NULL);
   detach(ctx->timer, ctx->async);
   ctx->timer = NULL;
   ctx->async = NULL;

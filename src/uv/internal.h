@@ -190,6 +190,9 @@ static inline lwt_uv *lwt_uv_context(lua_State *L) {
 
 /* The context of a state, from anywhere on its thread; NULL when lwt.uv is not loaded. */
 lwt_uv *lwt_uv_find_context(lua_State *L);
+/* Is it the state's? Where `require "lwt.uv"` failed for want of memory and was called again, the
+** context of the first attempt is not: it is collected while the other one is in use. */
+int lwt_uv_is_current(const lwt_uv *ctx, lua_State *L);
 /* Push the context's userdata (to be upvalue 1 of a closure). */
 void lwt_uv_push_context(lwt_uv *ctx, lua_State *L);
 /* Push a table of these functions, each with the context as upvalue 1. */
@@ -501,7 +504,7 @@ void lwt_uv_open_thread(lwt_uv *ctx, lua_State *L);
 
 /* engine.c, for context.c: start (raises) and end (C only) of the context's loop. */
 void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L);
-void lwt_uv_engine_close(lwt_uv *ctx);
+void lwt_uv_engine_close(lwt_uv *ctx, int current);
 /* engine.c, for process/signal.c. */
 void lwt_uv_ignore_sigpipe(void);
 

@@ -86,7 +86,8 @@ end
 -- The first of the paths where a daemon listens, by datagrams or, where it wants that, by a stream.
 local function unix(paths)
   local failure
-  for _, path in ipairs(paths) do
+  for i = 1, #paths do
+    local path = paths[i]
     local ok, result = pcall(net.unix_datagram, { peer = path })
     if ok then return setmetatable({ socket = result }, Datagrams) end
     if type(result) ~= "table" then error(result, 0) end

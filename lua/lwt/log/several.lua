@@ -62,7 +62,8 @@ end
 function M.broadcast(list)
   if type(list) ~= "table" then args.wrong(1, "broadcast", "table", list) end
   local members = {}
-  for i, member in ipairs(list) do
+  for i = 1, #list do
+    local member = list[i]
     if not logger.is_logger(member) then
       args.bad(1, "broadcast", ("lwt.log.logger expected at %d, got %s"):format(i, type(member)))
     end

@@ -204,8 +204,8 @@ local function wrong_place(opts)
     and port >= 1 and port <= 65535) then
     return "option 'port': a port expected"
   end
-  for _, path in ipairs(opts.paths or {}) do
-    if type(path) ~= "string" then return "option 'paths': a list of strings expected" end
+  for i = 1, opts.paths and #opts.paths or 0 do
+    if type(opts.paths[i]) ~= "string" then return "option 'paths': a list of strings expected" end
   end
   if opts.paths and #opts.paths == 0 then return "option 'paths': it is empty" end
   return nil, proto

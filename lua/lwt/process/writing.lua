@@ -28,7 +28,7 @@ local function each(ch, method, elements)
   if require("lwt.stream").is_stream(elements) then
     for v in elements do await(ch[method](ch, v)) end
   else
-    for _, v in ipairs(elements) do await(ch[method](ch, v)) end
+    for i = 1, #elements do await(ch[method](ch, elements[i])) end
   end
 end
 

@@ -104,7 +104,8 @@ function M.read_keyword(list, opts)
   if type(list) ~= "table" then args.wrong(1, "read_keyword", "list of words", list) end
   if #list == 0 then args.bad(1, "read_keyword", "list of words expected, got an empty table") end
   local words = {}
-  for i, word in ipairs(list) do
+  for i = 1, #list do
+    local word = list[i]
     if type(word) ~= "string" or word == "" then
       args.bad(1, "read_keyword", ("element %d is no word"):format(i))
     end

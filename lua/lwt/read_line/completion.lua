@@ -29,7 +29,8 @@ local function items_of(list)
   if type(list) ~= "table" then
     error("complete gave " .. type(list) .. " (list of words expected)", 0)
   end
-  for i, item in ipairs(list) do
+  for i = 1, #list do
+    local item = list[i]
     if type(item) == "string" or type(item) == "number" then item = { text = tostring(item) } end
     if type(item) ~= "table" or type(item.text) ~= "string" then
       error(("complete gave %s as word %d"):format(type(item), i), 0)

@@ -360,6 +360,16 @@ local function check(s, name, up)
   if getmetatable(s) ~= Stream then args.wrong(1, name, "TLS stream", s, up or 1) end
 end
 
+local function stand_last(s, n)
+  local promise, resolver = task()
+  local entry = { n = n, promise = promise, resolver = resolver }
+  promise:on_cancel(function() withdraw_read(s, entry) end)
+  local q = line(s, "reads")
+  if s.gone then return rejected(lwt.Closed) end
+  q:push(entry)
+  return promise
+end
+
 local function slow_read(s, n)
   if any_due[1] and cancel_due() then return later(slow_read, s, n) end
   if s.gone then return rejected(lwt.Closed) end
@@ -378,13 +388,9 @@ local function slow_read(s, n)
       return rejected(why)
     end
   end
-  local promise, resolver = task()
-  local entry = { n = n, promise = promise, resolver = resolver }
-  promise:on_cancel(function() withdraw_read(s, entry) end)
-  local q = line(s, "reads")
-  if s.gone then return rejected(lwt.Closed) end
-  q:push(entry)
-  go_on(s)
+  local ok, promise = pcall(stand_last, s, n)
+  proceed(s, go_on) -- also for those before it, who no longer wait in C
+  if not ok then error(promise, 0) end
   return promise
 end
 

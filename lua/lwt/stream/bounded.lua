@@ -8,6 +8,7 @@ local C = require "lwt.stream.log" -- and what core.lua has added to it
 local STOP, append, new_log, new_stream = C.STOP, C.append, C.new_log, C.new_stream
 local front, drop, busy, demand, line_up = C.front, C.drop, C.busy, C.demand, C.line_up
 local offer, calm, hand_over = C.offer, C.calm, C.hand_over
+local serve, put_before = C.serve, C.put_before
 local tell, desk_of = C.tell, C.desk_of
 local waiter, wake, wake_exn, raise = core.waiter, core.wake, core.wake_exn, core.raise
 local try, hand, together = core.try, core.hand, core.together
@@ -24,7 +25,8 @@ local setmetatable, pcall = setmetatable, pcall
 -- `late` are the pushes of tasks that have yet to be told of a cancel: they begin a turn later,
 -- or when somebody else pushes or closes, if they have not been withdrawn until then.
 --
--- `promise` is that of a push which has been let in and is yet to be told; see core.lost.
+-- `promise` is that of a push which has been let in and is yet to be told; see core.lost. While
+-- an element is being offered, who is asked may push: that comes after it, and is `nested`.
 local Bound = {}
 Bound.__index = Bound
 
@@ -79,11 +81,14 @@ function Bound.show(bound, req)
   end)
 end
 
--- The first push that waits is let in; its promise.
+-- The first push that waits is let in; its promise. (The memory comes first: it may run a finalizer that
+-- reads, or withdraws the push.)
 local function let_in(bound)
+  local log = bound.log
+  while bound.pusher and log.n > SIZE do reserve(log) end
   local p = bound.n < bound.size and blocked(bound)
   if not p then return false end
-  append(bound.log, bound.value)
+  append(log, bound.value)
   bound.n = bound.n + 1
   advance(bound)
   return p
@@ -155,7 +160,10 @@ local begin
 
 -- After an offer: who was served is told.
 local function calm_down(log, s)
+  log.spreading = true
   if s.upset then calm(s) end
+  serve(s) -- what has been pushed meanwhile
+  log.spreading = false
   demand(log)
 end
 local function clear_up(log, s)
@@ -180,14 +188,24 @@ local function push(bound, v, late)
     if told then return done end -- else it was cancelled
   end
   s = log.waiting[1]
-  if s then
+  if s and log.spreading then
+    s, bound.nested = nil, true
+  elseif s then
     if hand_over(log, s, v) then return done end
     desk_of(log)
+    log.spreading, bound.nested = true, false
     local ok, taken = try(offer, s, v)
+    log.spreading = false
     if not ok then
       core.lost(log.desk, taken)
       raise(taken)
-    elseif taken then
+    end
+    if bound.nested and not taken then
+      local err
+      taken, err = hand(log.desk, put_before, s, v)
+      if not taken then raise(err) end
+    end
+    if taken then
       clear_up(log, s)
       return done
     end
@@ -207,8 +225,8 @@ local function push(bound, v, late)
       make_room(bound.behind)
     end
     -- The memory may have run a finalizer, and that may have read, pushed or closed.
-    if not s and (log.taker or log.waiting[1] or log.closed or bound.pusher ~= first
-      or bound.n < bound.size and not (first and blocked(bound))) then
+    if not s and (log.taker or log.waiting[1] and not log.spreading or log.closed
+      or bound.pusher ~= first or bound.n < bound.size and not (first and blocked(bound))) then
       return push(bound, v, late)
     end
     if first then
@@ -284,7 +302,7 @@ function C.bounded(size)
   local bound = setmetatable({
     lost = false, promise = false,
     log = log, size = size, n = 0, pusher = false, value = nil, behind = false,
-    late = false,
+    late = false, nested = false,
   }, Bound)
   log.bound = bound
   return s, bound

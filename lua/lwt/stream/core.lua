@@ -38,7 +38,7 @@ local roomy = core.roomy -- calls where no call of another function runs a final
 local try = core.try
 local hand = core.hand -- pcall for a plain callback, and see core.lost
 local deliver, spread, ended, mt = C.deliver, C.spread, C.ended, C.mt
-local raise = core.raise -- again, with the trace that it has
+local guard, raise = core.guard, core.raise -- pcall and error, which keep the trace
 local due = require "lwt.internal.due"
 local waiter, wake, hold_pushes = core.waiter, core.wake, C.hold_pushes
 local fulfilled, rejected, get_local = lwt.fulfilled, lwt.rejected, lwt.get
@@ -311,7 +311,8 @@ local function put_back(s, items, n)
   local c, i = s.chunk, s.i
   local again = s.first and look_again(s)
   for k = 1, n do
-    if not (s.first and offer(s, items[k])) then kept[#kept + 1] = items[k] end
+    -- (What somebody has failed over is behind what is his, and so are those that follow it.)
+    if s.upset or not (s.first and offer(s, items[k])) then kept[#kept + 1] = items[k] end
   end
   if kept[1] ~= nil then
     kept.next, kept.start, kept.errors, kept.whole = s.chunk, s.i, false, false
@@ -322,16 +323,37 @@ local function put_back(s, items, n)
   end
   if again then show_lookers(s, see, c, i) end
   if s.upset then calm(s) end
-  local desk = s.log.desk
+end
+
+-- The same while somebody is in line. What one of them who is asked about it pushes comes after it.
+local function put_back_to_line(s, items, n)
+  put_back(s, items, n)
+  local waiting = s.log.waiting
+  for k = #waiting, 1, -1 do
+    if waiting[k] then C.serve(waiting[k]) end
+  end
+end
+
+local function put_back_and_tell(s, items, n)
+  local log = s.log
+  if log.spreading or not (s.first or s.solo) then
+    put_back(s, items, n)
+  else
+    log.spreading = true
+    local ok, err = guard(put_back_to_line, s, items, n)
+    log.spreading = false
+    if not ok then raise(err) end
+  end
+  local desk = log.desk
   if not (desk and desk.first) then return end
-  if s.log.fetching then C.set_eager(s.log) end
-  if not s.first then demand(s.log) end
+  if log.fetching then C.set_eager(log) end
+  if not s.first then demand(log) end
   tell(desk)
 end
 
 -- Elements that were taken, and not used after all, go back to the front: to the readers in line
 -- first, then to later reads.
-local function unread(s, items, n) return roomy(put_back, s, items, n) end
+local function unread(s, items, n) return roomy(put_back_and_tell, s, items, n) end
 C.unread = unread
 
 ---- Making ----------------------------------------------------------------------

@@ -12,7 +12,7 @@ local forget_gone = C.forget_gone
 local alive, busy, demand, get_in_line = C.alive, C.busy, C.demand, C.get_in_line
 local prepare, missed, reserve = C.prepare, C.missed, C.reserve
 local watch, set_eager = C.watch, C.set_eager
-local offer, dismiss, calm = C.offer, C.dismiss, C.calm
+local offer, dismiss, calm, serve = C.offer, C.dismiss, C.calm, C.serve
 local desk_of, tell_inside = C.desk_of, C.tell_inside
 local unfold_taker, hold_pushes = C.unfold_taker, C.hold_pushes
 local SIZE <const> = 64
@@ -95,23 +95,34 @@ local function spread_to_clones(log, v)
   until v == nil
   for k = #waiting, 1, -1 do
     local s = waiting[k]
-    if s then C.serve(s) end
+    if s then serve(s) end
   end
   log.spreading = false
 end
+
+-- Nobody has taken `v`, which was offered to those in line at `s`: it goes before what has been pushed
+-- meanwhile, and behind what is about to go back.
+local function put_before(s, v)
+  local items = s.upset and s.upset.items
+  if not items then return C.unread(s, { v }, 1) end
+  local n = items.n + 1
+  items[n] = v
+  items.n = n
+end
+C.put_before = put_before
 
 -- The same for those in line at `s`. What somebody whom it is offered pushes comes after it, too.
 local function spread_to_one(log, s, v)
   local n, tail = log.n, log.tail
   log.spreading = true
   local taken = offer(s, v)
-  log.spreading = false
   local same = n == log.n and tail == log.tail
-  if not taken and same then append(log, v) end
+  if not taken then
+    if same then append(log, v) else put_before(s, v) end
+  end
   if s.upset then calm(s) end
-  if same then return end
-  if not taken then C.unread(s, { v }, 1) end
-  C.serve(s)
+  if not same then serve(s) end
+  log.spreading = false
 end
 
 -- A new element, for whoever stands in line.
@@ -389,7 +400,8 @@ local function wait_for(x, taker, p, resume, rescue, withdrawable)
   if on then -- a request
     log.fetching, p.new = p, false
     if on.log.source then set_eager(log) end
-    if p.done then arrive(log, p) end -- it has been served already, by a finalizer
+    -- It has been served already, by a finalizer, and may even have arrived.
+    if p.done and log.fetching == p then arrive(log, p) end
   else
     local ok, err = pcall(listen, log, p, withdrawable)
     if not ok then

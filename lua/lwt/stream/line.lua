@@ -477,8 +477,8 @@ local function dismiss(s, failed, err)
   end
 end
 
--- Give those in line what is there.
-local function serve(s)
+-- Gives those in line what is there, until it upsets somebody.
+local function serve_until_upset(s)
   while s.first and busy(s) do
     local v = front(s)
     if v == nil or v == STOP or not offer(s, v, true) then return end
@@ -493,8 +493,14 @@ local function calm(s)
     local req = s.upset
     s.upset = false
     req.put_back(req)
-    serve(s)
+    serve_until_upset(s)
   end
+end
+
+-- Gives those in line what is there.
+local function serve(s)
+  serve_until_upset(s)
+  if s.upset then calm(s) end
 end
 
 C.take_out, C.serve = take_out, serve

@@ -13,6 +13,7 @@ local keep = require "lwt.internal.stored".keep
 local try = require "lwt.core".try
 local fulfilled, rejected = lwt.fulfilled, lwt.rejected
 local await, is_promise = lwt.await, lwt.is_promise
+local await_read = require "lwt.core".await_read
 local getmetatable, pcall = getmetatable, pcall
 local Empty = M.Empty
 
@@ -169,10 +170,14 @@ local function fail(req, err)
   return false, true
 end
 
+-- Any call in these two may run a finalizer that withdraws the request: then it has no items any more,
+-- and does not take the element.
 local function take_n(req, v)
   local items = req.items
+  if not items then return false, true end
   local n = items.n + 1
   local ok, err = add(items, n, v)
+  if req.items ~= items then return false, true end
   if not ok then return fail(req, err) end
   items.n = n
   if n < req.want then return true, false end
@@ -226,13 +231,14 @@ local function take_while(req, v)
   local ok, yes = holds(req, v, "get_while")
   if not ok then return fail(req, yes) end
   local items = req.items
-  if not (yes and items) then -- without them it has been cancelled just now
+  if not (yes and items) then
     req.value = items
     return false, true
   end
   local n = items.n + 1
   local err
   ok, err = add(items, n, v)
+  if req.items ~= items then return false, true end
   if not ok then return fail(req, err) end
   items.n = n
   return true, false
@@ -604,7 +610,7 @@ end
 local function take(s)
   if any_due[1] and cancel_due() then due.tell() end
   local v, p = s:pull()
-  if p then return await(p) end
+  if p then return await_read(p) end
   return v
 end
 C.take = take

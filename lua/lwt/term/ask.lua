@@ -220,7 +220,7 @@ function methods:choose(list, opts)
   end
   if opts.question then style.render("choose", opts.question, style.NONE) end
   local texts = {}
-  for i, item in ipairs(list) do texts[i] = shown_of(self, item) end
+  for i = 1, #list do texts[i] = shown_of(self, list[i]) end
   return ask(self, function()
     if is_interactive(self) then
       return choose_by_key(self, list, texts, opts.question, default or 1)

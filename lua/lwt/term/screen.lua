@@ -271,7 +271,7 @@ end
 function methods:draw(lines)
   local texts = {}
   if lines ~= nil then check.type(1, "draw", lines, "table") end
-  for i, line in ipairs(lines or {}) do texts[i] = line_of(self, line, i) end
+  for i = 1, lines and #lines or 0 do texts[i] = line_of(self, lines[i], i) end
   self.drawn = texts
   if self:_is_dumb() then return lwt.fulfilled() end
   local block = self.draw_block

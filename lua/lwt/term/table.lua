@@ -11,7 +11,8 @@ local LEAST = 4 -- what a column keeps when others need room
 -- Each cell as the text that is shown, and its width.
 local function cells_of(t, rows, columns)
   local all = {}
-  for i, row in ipairs(rows) do
+  for i = 1, #rows do
+    local row = rows[i]
     if type(row) ~= "table" then
       check.bad(1, "table", ("row %d: table expected, got %s"):format(i, type(row)))
     end
@@ -98,7 +99,7 @@ function methods:table(rows, opts)
   local list = table.move(rows, 1, #rows, 1, {})
   if opts.header then
     local names = {}
-    for j, name in ipairs(opts.header) do names[j] = { style.attributes.bold, name } end
+    for j = 1, #opts.header do names[j] = { style.attributes.bold, opts.header[j] } end
     table.insert(list, 1, names)
   end
   local all = cells_of(self, list)

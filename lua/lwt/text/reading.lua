@@ -12,6 +12,7 @@ local held = require "lwt.text.held"
 local is_locked = require "lwt.mutex".is_locked
 local C = require "lwt.text.shared"
 local await, fulfilled, rejected = lwt.await, lwt.fulfilled, lwt.rejected
+local await_read = require "lwt.core".await_read
 local decode, cancel_due, sub = core.text_decode, core.text_cancel_due, string.sub
 
 local M, check_channel = C.public, C.check_channel
@@ -177,12 +178,12 @@ end
 
 local function lines(t)
   local r = t.reader
-  if not r.simple then return function() return await(read(t, LINE)) end end
+  if not r.simple then return function() return await_read(read(t, LINE)) end end
   local next_line, bytes = t.bytes:lines()
   local decoder, kept, turn = r.decoder, r.held, t.turn
   return function()
     if kept.size > 0 or r.raw ~= "" or r.bad or is_locked(turn) then -- see is_idle
-      return await(read(t, LINE))
+      return await_read(read(t, LINE))
     end
     local line = next_line(bytes)
     return line and (decode(decoder, line, true))
@@ -272,7 +273,7 @@ function M.chars(t)
     if r.held.size > 0 and not t.turn:is_locked() and not cancel_due() then
       return r.held:chars(1)
     end
-    return await(read(t, AHEAD))
+    return await_read(read(t, AHEAD))
   end
 end
 

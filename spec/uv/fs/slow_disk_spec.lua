@@ -110,6 +110,77 @@ describe("a disk that does not answer", function()
       await(lio.with_file(dir .. "/slow", "r", function(ch) await(ch:read(10)) end))]])
   end)
 
+  -- (In these the loop itself lets the disk go on, which it could not while it waits for it.)
+  local function content()
+    local file <close> = assert(io.open(dir .. "/dead"))
+    return file:read "a"
+  end
+
+  it("holds up no position of a channel whose read was cancelled", function()
+    assert.equal("0\n3\n4\n2\ntext\txt\n", (run [[
+      local ch = await(lio.open_file(dir .. "/dead"))
+      cancel_begun(ch:read(2))
+      print(ch:position())
+      local moving = ch:set_position(3)
+      print(ch:position())
+      await(moving)
+      await(ch:set_position(4))
+      print(ch:position())
+      await(ch:set_position(2))
+      print(ch:position())
+      local reading = ch:read(9)
+      answer()
+      local got = await(reading)
+      await(ch:set_position(0))
+      print(await(ch:read()), got)]]))
+  end)
+
+  it("has a write wait for a cancelled read, and go where that would have begun", function()
+    assert.equal("true\n2\tWRxt\n", (run [[
+      local ch = await(lio.open_file(dir .. "/dead", "r+"))
+      cancel_begun(ch:read(2))
+      await(ch:write "WR")
+      local flushing = ch:flush()
+      print(flushing:is_pending())
+      answer()
+      await(flushing)
+      io.write(ch:position(), "\t")
+      await(ch:set_position(0))
+      print(await(ch:read()))
+      await(ch:close())]]))
+    assert.equal("WRxt", content())
+  end)
+
+  it("has a write go where a cancelled read would have begun that is over by then", function()
+    assert.equal("0\nxt\n", (run [[
+      local ch = await(lio.open_file(dir .. "/dead", "r+"))
+      cancel_begun(ch:read(2))
+      answer()
+      for _ = 1, 100 do await(lwt.sleep(0.001)) end
+      print(ch:position())
+      await(ch:write "WR")
+      await(ch:flush())
+      print(await(ch:read()))
+      await(ch:close())]]))
+    assert.equal("WRxt", content())
+  end)
+
+  it("does not hold up the loop when a channel is aborted that writes", function()
+    assert.equal("false\tclosed\n", (run [[
+      local ch = await(lio.open_file(dir .. "/dead", "w"))
+      local writing = ch:write(("x"):rep(1000000) .. "end")
+      while not await(fs.exists(dir .. "/begun")) do await(lwt.sleep(0.005)) end
+      local aborting = ch:abort()
+      print(pcall(await, writing))
+      writing = nil
+      for _ = 1, 2 do collectgarbage() end
+      local other = ("y"):rep(1000000)
+      answer()
+      await(aborting)
+      return other]]))
+    assert.equal(("x"):rep(1000000) .. "end", content())
+  end)
+
   local removals = [[
     await(fs.write_file(dir .. "/file", ""))
     await(fs.mkdir(dir .. "/empty"))

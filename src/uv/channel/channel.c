@@ -403,8 +403,9 @@ static void queue(lua_State *L, view *v, op *now, int keep, int try_it, int late
 
 /* Number of values pushed, FAILED with the error pushed, or AGAIN with a promise pushed
 ** (which may be resolved). In a task to which a cancel is due nothing is done at once:
-** its next await withdraws the operation, and raises. */
-static int run(lua_State *L, view *v, op *now, int keep) {
+** its next await withdraws the operation, and raises. `direct`: the caller awaits the promise, and
+** where it may not nothing waits. */
+static inline int run(lua_State *L, view *v, op *now, int keep, int direct) {
   channel *ch = v->ch;
   int first = queued_first(ch, now), later, is_free, n = AGAIN;
   now->view = v;
@@ -418,7 +419,10 @@ static int run(lua_State *L, view *v, op *now, int keep) {
       ch->in.error = 0;
     }
   }
-  if (n == AGAIN) queue(L, v, now, keep, is_free && first, later);
+  if (n == AGAIN) {
+    if (direct) ch->ctx->lwt->wait_check(ch->ctx->lwt, L); /* may raise */
+    queue(L, v, now, keep, is_free && first, later);
+  }
   if (ch->out.len > ch->out.off && !lwt_uv_channel_will_flush(ch) && !ch->out.pending &&
       ch->out.error == 0)
     lwt_uv_channel_flush_soon(L, ch, 1);
@@ -426,13 +430,13 @@ static int run(lua_State *L, view *v, op *now, int keep) {
 }
 
 int lwt_uv_channel_run_direct(lua_State *L, view *v, op *proto, int keep) {
-  int n = run(L, v, proto, keep);
+  int n = run(L, v, proto, keep, 1);
   return n == FAILED ? lua_error(L) : n;
 }
 
 int lwt_uv_channel_run(lua_State *L, view *v, op *proto, int keep) {
   lwt_uv *ctx = v->ch->ctx;
-  int n = run(L, v, proto, keep);
+  int n = run(L, v, proto, keep, 0);
   if (n == FAILED)
     ctx->lwt->rejected(ctx->lwt, L);
   else if (n == 0)

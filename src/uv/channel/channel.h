@@ -156,6 +156,7 @@ struct channel {
   unsigned char aborting;      /* abort as soon as Lua may run: close was cancelled */
   unsigned char slots;         /* of UV_READER and UV_WRITER, which are in use */
   unsigned char finishing;     /* inside port->close */
+  unsigned char left_write;    /* lwt_uv_channel_leave_write was here */
   unsigned char idle_to_flush; /* and for nothing else */
   int end_status;
   /* Grows with each read, and each change in the order of readers: where it is the same
@@ -166,6 +167,7 @@ struct channel {
   size_t ops;   /* waiting */
   op *owing;    /* settled, but resolving the promise has raised */
   op *close_op; /* waits for the end of the port */
+  struct lwt_uv_mem *left; /* the bytes of a write that goes on, pinned */
   channel_in in;
   channel_out out;
   channel *idle_next, **idle_at; /* in the state's list; at NULL: not in it */
@@ -244,6 +246,7 @@ void lwt_uv_channel_idle_stop(channel *ch);
 void lwt_uv_channel_on_idle(lua_State *L, void *state);
 /* Forget the ops in the queues of a channel that Lua cannot reach any more. C only. */
 void lwt_uv_channel_drop_ops(channel *ch, view *v);
+void lwt_uv_channel_leave_write(lua_State *L, channel *ch);
 /* What error objects of this channel show: "path", "/etc/passwd". */
 void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what);
 /* Channel functions begin with this: the view at argument 1, open for `side`, or a

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bytes.h"
+
 static void free_buffers(channel *ch) {
+  if (ch->left != NULL) lwt_uv_mem_unpin(ch->left);
+  ch->left = NULL;
   free(ch->in.buf);
   free(ch->out.buf);
   free(ch->out.fly);
@@ -91,6 +95,10 @@ void lwt_uv_channel_name(channel *ch, const char *what_key, const char *what) {
 static void ended(lua_State *L, void *data) {
   channel *ch = data;
   if (!lwt_uv_channel_push(L, ch)) return;
+  if (ch->left_write) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, UV_OWNER);
+  }
   if (ch->listed) {
     ch->listed = 0;
     ch->ctx->lwt->handle_closed(ch->ctx->lwt, L, ch->first);
@@ -135,8 +143,10 @@ static void stop_port(channel *ch) {
 }
 
 /* Close the port. The channel is anchored until it has closed. */
-static void finish(channel *ch) {
+static void finish(lua_State *L, channel *ch) {
   if (ch->port_gone) return;
+  if (ch->out.pending && lwt_uv_port_is_fd(ch->port) && ch->port->class->seek != NULL)
+    lwt_uv_channel_leave_write(L, ch);
   stop_port(ch);
   ch->changes++;
   ch->port_gone = 1;
@@ -153,7 +163,7 @@ static void finish(channel *ch) {
 /* The close has its result. Where there was no memory even to try it, nothing has been let go of. */
 void lwt_uv_channel_close_is_over(lua_State *L, channel *ch) {
   ch->close_op = NULL;
-  finish(ch);
+  finish(L, ch);
   if (!ch->ended || !ch->listed) return;
   ch->listed = 0;
   ch->ctx->lwt->handle_closed(ch->ctx->lwt, L, ch->first);
@@ -210,7 +220,7 @@ int lwt_uv_channel_try_close(lua_State *L, channel *ch, op *o) {
       if (r > 0) return AGAIN;
       o->pos = r;
     }
-    finish(ch);
+    finish(L, ch);
   }
   if (!ch->ended) return AGAIN;
   if (ch->listed) {
@@ -258,7 +268,7 @@ static void fail_waiting(lua_State *L, channel *ch, op_kind below) {
 }
 
 void lwt_uv_channel_abort(lua_State *L, channel *ch) {
-  finish(ch);
+  finish(L, ch);
   fail_waiting(L, ch, OP_SEEK + 1);
   if (ch->ended) ended(L, ch);
 }

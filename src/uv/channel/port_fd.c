@@ -265,9 +265,7 @@ static ssize_t fd_write(port *p, const uv_buf_t *bufs, unsigned nbufs, port_cb c
   if (f->how == ON_POLL) {
     n = set_events(f);
   } else {
-    f->base = lseek(f->fd, 0, SEEK_CUR);
-    /* After one that was taken back, and is still to be called back, it begins then. */
-    n = f->writer.busy ? 0 : lwt_uv_fd_start_write(f);
+    n = lwt_uv_fd_start_write(f);
   }
   if (n < 0) {
     f->write_cb = NULL;
@@ -283,8 +281,8 @@ static ssize_t fd_write_cancel(port *p) {
     set_events(f);
     return 0;
   }
-  if (f->writer.swallow) return 0; /* it was still to begin */
-  lwt_uv_fd_wait(f, &f->writer);   /* the memory is the caller's */
+  if (!f->writer.busy || f->writer.swallow) return 0; /* it was still to begin */
+  lwt_uv_fd_wait(f, &f->writer);                      /* the memory is the caller's */
   f->writer.swallow = 1;
   return f->writer.result > 0 ? f->writer.result : 0;
 }
@@ -308,6 +306,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
     return;
   }
   if (f->reader.busy) lwt_uv_fd_take_back(&f->reader);
+  if (f->writer.busy) lwt_uv_fd_take_back(&f->writer);
   lwt_uv_fd_finish(f);
 }
 
@@ -316,9 +315,16 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   off_t r;
   if (f->writer.busy && !f->writer.swallow && offset == 0 && from == SEEK_CUR)
     return f->base;
-  if (f->reader.busy && !f->reader.swallow) { /* one that was cancelled */
-    lwt_uv_fd_wait(f, &f->reader);
-    if (f->reader.swallow) lwt_uv_fd_keep(f, f->reader.result);
+  if (f->reader.busy && !f->reader.swallow) { /* it may be one that was cancelled */
+    int64_t at = f->moved ? f->to : f->start;
+    if (from == SEEK_CUR && offset == 0) return at;
+    if (lwt_uv_fd_is_reading(f)) {
+      if (from == SEEK_CUR) offset += at;
+      if (offset < 0) return UV_EINVAL;
+      f->to = offset;
+      f->moved = 1;
+      return offset;
+    }
   }
   if (from == SEEK_CUR && offset == 0) {
     r = lseek(f->fd, 0, SEEK_CUR);
@@ -327,6 +333,7 @@ static int64_t fd_seek(port *p, int64_t offset, int from) {
   if (from == SEEK_CUR) offset -= (int64_t)(f->own_len - f->own_at);
   f->own_at = f->own_len = 0;
   f->kept = 0;
+  f->lost = 0;
   r = lseek(f->fd, (off_t)offset, from);
   return r < 0 ? -errno : r;
 }
@@ -435,5 +442,6 @@ void lwt_uv_port_fd_tap(port *p, int on) {
 ssize_t lwt_uv_port_fd_write_now(port *p, const char *data, size_t n) {
   port_fd *f = (port_fd *)p;
   uv_buf_t b = uv_buf_init((char *)data, (unsigned)n);
-  return try_write(f, &b, 1);
+  int status = f->how == ON_POOL ? lwt_uv_fd_wait_for_position(f) : 0;
+  return status < 0 ? status : try_write(f, &b, 1);
 }

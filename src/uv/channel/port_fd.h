@@ -45,6 +45,10 @@ struct port_fd {
   char *own_buf; /* what the job reads into */
   size_t own_cap, own_at, own_len;
   ssize_t kept; /* a late result that is no bytes: 0, UV_EOF or an error */
+  /* While the job reads, the position is the thread's. */
+  int64_t start;   /* where it was before */
+  int64_t to;      /* where it is to be afterwards, if that is elsewhere: `moved` */
+  int moved, lost; /* `lost`: the error, where it could not be set to that */
   /* Writing. */
   port_cb write_cb;
   void *write_data;
@@ -92,10 +96,14 @@ void lwt_uv_fd_closed(port_fd *f, int status);
 
 /* port_job.c: begin a read, a write or the close of the port: 0, or a negative status. */
 int lwt_uv_fd_start_read(port_fd *f);
+/* (Where a read that was cancelled is still under way, it is begun after that.) */
 int lwt_uv_fd_start_write(port_fd *f);
+/* Is a read under way that cannot be taken back? */
+int lwt_uv_fd_is_reading(port_fd *f);
 int lwt_uv_fd_start_close(port_fd *f);
 int lwt_uv_fd_take_back(fd_job *j);
 void lwt_uv_fd_wait(port_fd *f, fd_job *j);
-void lwt_uv_fd_keep(port_fd *f, ssize_t result);
+/* The position is where the next read would begin: 0, or a negative status. Waits for a read. */
+int lwt_uv_fd_wait_for_position(port_fd *f);
 
 #endif

@@ -55,6 +55,12 @@ int lwt_uv_fd_take_back(fd_job *j) {
   return uv_cancel((uv_req_t *)&j->work) == 0;
 }
 
+int lwt_uv_fd_is_reading(port_fd *f) {
+  if (f->reader.busy && !f->reader.swallow)
+    f->reader.swallow = lwt_uv_fd_take_back(&f->reader);
+  return f->reader.busy && !f->reader.swallow;
+}
+
 /* Take a job that is under way back, or wait until it is done (it works on a file: not long). */
 void lwt_uv_fd_wait(port_fd *f, fd_job *j) {
   if (lwt_uv_fd_take_back(j)) return;
@@ -74,7 +80,7 @@ static void do_read(uv_work_t *w) {
 }
 
 /* What was read stays for the next read. */
-void lwt_uv_fd_keep(port_fd *f, ssize_t result) {
+static void keep(port_fd *f, ssize_t result) {
   if (result > 0) {
     f->own_at = 0;
     f->own_len = (size_t)result;
@@ -83,19 +89,58 @@ void lwt_uv_fd_keep(port_fd *f, ssize_t result) {
   }
 }
 
+/* The position is ours again. */
+static void take_position(port_fd *f, int status) {
+  if (f->moved) {
+    f->moved = 0;
+    if (lseek(f->fd, (off_t)f->to, SEEK_SET) < 0) keep(f, f->lost = -errno);
+  } else if (status != UV_ECANCELED) {
+    keep(f, f->reader.result);
+  }
+}
+
+/* What was read for nobody is unread. */
+static int give_back(port_fd *f) {
+  size_t unread = f->own_len - f->own_at;
+  if (f->lost != 0) return f->lost;
+  f->own_at = f->own_len = 0;
+  f->kept = 0;
+  f->base = lseek(f->fd, -(off_t)unread, SEEK_CUR);
+  return f->base < 0 ? -errno : 0;
+}
+
+int lwt_uv_fd_wait_for_position(port_fd *f) {
+  if (f->reader.busy && !f->reader.swallow) {
+    lwt_uv_fd_wait(f, &f->reader);
+    if (f->reader.swallow) take_position(f, 0);
+  }
+  return give_back(f);
+}
+
+static void begin_write_now(port_fd *f) {
+  ssize_t n = lwt_uv_fd_start_write(f);
+  lwt_uv_fd_count(f, -1);
+  if (n == 0) return;
+  port_cb cb = f->write_cb;
+  f->write_cb = NULL;
+  cb(&f->p, f->write_data, n);
+}
+
 static void after_read(lwt_uv_after *later) {
   fd_job *j = job_of(later);
   port_fd *f = j->f;
-  int status = j->status;
   j->busy = 0;
-  if (j->swallow) status = UV_ECANCELED;
-  if (status != UV_ECANCELED) lwt_uv_fd_keep(f, j->result);
+  if (!j->swallow) take_position(f, j->status);
+  if (f->write_cb != NULL && !f->writer.busy) {
+    begin_write_now(f);
+    return;
+  }
   if (f->read_cb != NULL) { /* (not when it is being closed) */
     port_cb cb = f->read_cb;
     /* It may have been kept by whoever waited for it, to know the position. */
     ssize_t n = lwt_uv_fd_take_kept(f, f->buf, f->len);
     if (n == UV_EAGAIN) { /* cancelled, and asked for again meanwhile */
-      n = start_job(f, j, do_read, after_read);
+      n = lwt_uv_fd_start_read(f);
       if (n == 0) {
         lwt_uv_fd_count(f, -1);
         return;
@@ -133,10 +178,11 @@ static void after_write(lwt_uv_after *later) {
     lwt_uv_fd_job_over(f);
     return;
   }
-  if (j->swallow) /* taken back, and there is another one meanwhile */
-    n = start_job(f, j, do_write, after_write);
+  if (j->swallow) { /* taken back, and there is another one meanwhile */
+    begin_write_now(f);
+    return;
+  }
   lwt_uv_fd_count(f, -1);
-  if (j->busy) return;
   f->write_cb = NULL;
   cb(&f->p, f->write_data, n);
 }
@@ -154,11 +200,21 @@ static void after_close(lwt_uv_after *later) {
 }
 
 int lwt_uv_fd_start_read(port_fd *f) {
+  f->start = lseek(f->fd, 0, SEEK_CUR);
   return start_job(f, &f->reader, do_read, after_read);
 }
 
+/* It goes where the next read would have begun. */
 int lwt_uv_fd_start_write(port_fd *f) {
-  return start_job(f, &f->writer, do_write, after_write);
+  int status;
+  if (lwt_uv_fd_is_reading(f)) {
+    f->base = f->moved ? f->to : f->start;
+    return 0;
+  }
+  status = give_back(f);
+  /* After one that was taken back, and is still to be called back, it begins then. */
+  return status < 0 || f->writer.busy ? status
+                                      : start_job(f, &f->writer, do_write, after_write);
 }
 
 int lwt_uv_fd_start_close(port_fd *f) {

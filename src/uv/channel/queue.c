@@ -46,6 +46,23 @@ int lwt_uv_channel_push(lua_State *L, channel *ch) {
 
 /* ---- Operations ------------------------------------------------------------- */
 
+/* The channel is closed while a thread writes to its file, for which the loop does not wait: what is
+** written from stays until the port has closed. Allocates nothing. */
+void lwt_uv_channel_leave_write(lua_State *L, channel *ch) {
+  const op *o = ch->out.fly_op;
+  ch->out.pending = 0;
+  ch->out.fly_op = NULL;
+  if (o == NULL) return;
+  ch->left_write = 1;
+  ch->left = o->mem;
+  if (o->mem != NULL) lwt_uv_mem_pin(o->mem);
+  if (!o->kept || !lwt_uv_channel_push(L, ch)) return;
+  push_pending(L, ch->ctx);
+  lua_rawgetp(L, -1, (const char *)o + 1);
+  lua_setiuservalue(L, -3, UV_OWNER); /* (a descriptor's port has none) */
+  lua_pop(L, 2);
+}
+
 static void op_free(lwt_uv *ctx, op *o) {
   channel_state *st = channel_state_of(ctx);
   if (o->busy) { /* by lwt_uv_channel_attempted */

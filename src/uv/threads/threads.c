@@ -8,11 +8,17 @@
 
 /* The end of the state, before its loop: first the threads that may still post are
 ** stopped, then what waits is withdrawn, then the inbox is shut. The context's own end
-** comes later, for this userdata is younger. */
+** comes later, for this userdata is younger. (Or the end of a context that could not be
+** completed: it has none of these.) */
 static int l_threads_gc(lua_State *L) {
   lwt_uv *ctx = *(lwt_uv **)lua_touserdata(L, 1);
   ctx->inbox_shut = 1;
-  ctx->lwt->state_closing(ctx->lwt); /* what promises were given to cancel goes now */
+  if (lwt_uv_is_current(ctx, L)) {
+    ctx->lwt->state_closing(ctx->lwt); /* what promises were given to cancel goes now */
+  } else {
+    lwt_uv_transport *t = lwt_uv_transport_of(L);
+    if (t->ctx == ctx) t->ctx = NULL;
+  }
   lwt_uv_pool_close(ctx);
   lwt_uv_jobs_close(ctx);
   lwt_uv_inbox_close(ctx);
@@ -43,7 +49,10 @@ static void new_threads(lwt_uv *ctx, lua_State *L) {
   lua_pushcfunction(L, l_threads_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  luaL_ref(L, LUA_REGISTRYINDEX);
+  lwt_uv_push_context(ctx, L); /* it lives as long as that */
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");
