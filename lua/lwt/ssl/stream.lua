@@ -20,8 +20,7 @@ local fifo = require "lwt.ssl.fifo"
 local transport = require "lwt.ssl.transport"
 local waiting = require "lwt.ssl.waiting"
 
-local fulfilled, rejected, task = lwt.fulfilled, lwt.rejected, lwt.task
-local await = lwt.await
+local fulfilled, rejected, task, await = lwt.fulfilled, lwt.rejected, lwt.task, lwt.await
 local drop = waiting.drop
 local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
