@@ -134,6 +134,7 @@ build = {
         "src/uv/process/signal.c",
         "src/uv/process/spawn.c",
         "src/uv/request.c",
+        "src/uv/threadpool.c",
         "src/uv/threads/ask.c",
         "src/uv/threads/channel.c",
         "src/uv/threads/channel_wait.c",

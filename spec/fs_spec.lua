@@ -254,6 +254,16 @@ describe("lwt.fs.watch", function()
     s:close()
   end))
 
+  it("tells what is watched by its own name, whatever follows it in the path", task(function()
+    await(fs.mkdir(path("sub")))
+    for _, way in ipairs { "sub", "sub/", "sub//", "./sub/" } do
+      local s = fs.watch(path(way))
+      await(fs.chmod(path("sub"), 448))
+      assert.equal("sub", await(lwt.with_timeout(30, s:next())).name)
+      s:close()
+    end
+  end))
+
   it("may be many, which come and go, and close one another", task(function()
     local watcher = require "lwt.uv".fs.watcher
     for _, name in ipairs { "a", "b", "c" } do await(fs.mkdir(path(name))) end

@@ -52,6 +52,19 @@ describe("files", function()
     assert.equal(15, ch:length())
   end))
 
+  it("are read from the beginning, as Lua's are, where what is written goes to the end", in_dir(function(dir)
+    local path = dir .. "/f"
+    await(io.lines_to_file(path, { "one", "two" }))
+    local ch <close> = await(io.open_file(path, "a+"))
+    assert.equal("one", await(ch:read_line()))
+    await(ch:write("three\n"))
+    await(ch:flush())
+    assert.equal(14, ch:position())
+    assert.equal("", await(ch:read()))
+    await(ch:set_position(4))
+    assert.equal("two\nthree\n", await(ch:read()))
+  end))
+
   it("keep every byte of a large file, in order", in_dir(function(dir)
     local path = dir .. "/f"
     local parts = {}
@@ -567,6 +580,27 @@ describe("what a program prints", function()
       assert.equal(i, tonumber(line))
     end
     assert.equal(20000, i)
+  end)
+end)
+
+describe("the end of run", function()
+  it("does not wait for a background task that writes on and on", function()
+    local result = require "spec.support.script".run([[
+      local lwt, lio = require "lwt", require "lwt.io"
+      local await = lwt.await
+      for i = 1, 2 do
+        lwt.at_exit(function() await(lio.stdout:write("last of ", i, "\n")) end)
+        lwt.run(function()
+          lwt.async(function()
+            local ch = lio.make({ write = function() await(lwt.sleep(0.001)) end }, { buffer_size = 16 })
+            while true do await(ch:write "and on") end
+          end)
+          await(lwt.sleep(0.01))
+          await(lio.stdout:write("run ", i, "\n"))
+        end)
+      end
+    ]], 120)
+    assert.same({ "run 1\nlast of 1\nrun 2\nlast of 2\n", 0, "" }, { result.out, result.code, result.err })
   end)
 end)
 

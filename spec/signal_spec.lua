@@ -4,6 +4,7 @@ local lwt = require "lwt"
 local process = require "lwt.process"
 local signal = require "lwt.signal"
 local expect = require "spec.support.expect"
+local shell = require "spec.support.shell"
 local task, failure, refused = expect.task, expect.failure, expect.refused
 
 local await = lwt.await
@@ -240,4 +241,44 @@ describe("lwt.signal", function()
     await(b:close())
     assert.equal("EPIPE", failure(a:write("x")).code)
   end))
+
+  -- Runs the body of a task in a process that was started to ignore HUP and TERM.
+  local function ignoring(body, command)
+    local dir = shell.temp_dir()
+    local path = shell.write(dir .. "/program.lua", [[
+      local lwt, process, signal = require "lwt", require "lwt.process", require "lwt.signal"
+      local await = lwt.await
+      local function send(name) process.kill(process.getpid(), name) end
+    ]] .. body)
+    local r = shell.run(("trap '' HUP TERM; exec %s %s '%s'"):format(shell.lua, command or "", path))
+    shell.remove_dir(dir)
+    assert.same({ code = 0, err = "" }, { code = r.code, err = r.err })
+    return r.out
+  end
+
+  it("has what was ignored before be ignored after", function()
+    local out = ignoring [[
+      lwt.run(function()
+        local h = signal.on("HUP", function(name) print(name) end)
+        for _ = 1, 2 do
+          local next_one = signal.next "HUP"
+          send "HUP"
+          await(next_one)
+        end
+        lwt.yield()
+        h:stop()
+        send "HUP"
+        print(await(process.pread { "sh", "-c", "kill -HUP $$; echo so do children" }))
+      end)
+    ]]
+    assert.matches("^HUP\nHUP\nso do children\n", out)
+  end)
+
+  it("does not interrupt a script by what it was started to ignore", function()
+    assert.equal("lives\n", ignoring([[
+      send "TERM"
+      await(lwt.sleep(0.01))
+      print "lives"
+    ]], "bin/lwt"))
+  end)
 end)

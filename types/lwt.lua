@@ -3296,7 +3296,8 @@ function lwt_Signal:l6_s(b, c, d, e, g, f, eq) end
 ---@class lwt.SignalHandler
 local lwt_SignalHandler = {}
 
----Takes the handler away. With the last one of a signal, its default action is back. Stopping
+---Takes the handler away. With the last one of a signal, what it did before is back: its default
+---action, or nothing where the process was started to ignore it (by `nohup`, say). Stopping
 ---again does nothing. Leaving a `<close>` variable stops too.
 ---```lua
 ---local h = signal.on("USR1", print)
@@ -4902,7 +4903,8 @@ function lwt_Tty:size() end
 
 ---How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
 ---at once, no echo) or `"io"` (as raw, and binary output too). However the program ends, also
----by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was.
+---by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was; not
+---where the program is in the background by then, for the terminal is another program's.
 ---@param mode string
 function lwt_Tty:mode(mode) end
 
@@ -5857,6 +5859,7 @@ lwt_module.on_iteration = function(which, f) end
 ---Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 ---task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 ---from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
+---What the process was started to ignore does not interrupt it.
 ---Without the libuv engine there is no such handling. It returns what it was.
 ---```lua
 ---print(lwt.interrupts(false))   --> true
@@ -7079,7 +7082,8 @@ lwt_io_module.buffer_size = lwt_Channel.buffer_size
 lwt_io_module.resize_buffer = lwt_Channel.resize_buffer
 
 ---Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
----`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
+---`"+"` for both reading and writing at one position (`"a+"` reads from the beginning, and writes
+---at the end); `"wx"` refuses a file that exists. A
 ---`"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
 ---reads wait for a writer; for writing it is open once there is a reader.
 ---```lua
@@ -9850,18 +9854,20 @@ lwt_ssl_module.library = nil
 ---- `ciphers`, `curves`: lists in OpenSSL's form (suites of TLS 1.3 begin with `TLS_`).
 ---- `alpn`: a list of protocols, the best first. A server that has none in common with the client refuses (`SSL_ALPN`).
 ---- `keylog`: a file to append the keys to, or a function that is given each line, for Wireshark. **Anybody who has these keys can read everything.**
+---  Of a server with `sni`, that of the context which is chosen counts.
 ---
 ---Options of servers:
 ---
 ---- `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
 ---  context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
 ---- `session_tickets = false`: no session can be resumed.
----- `ocsp`: the response to staple, as DER or the name of a file.
+---- `ocsp`: the response to staple, as DER or the name of a file. Whether it is a good one is not looked at.
 ---
 ---Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.
 ---
 ---Raises for a bad option. Raises an error object for a file that cannot be read (`ENOENT` …, with `path`), for a key that is not a key or needs a
----password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`).
+---password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`), and where no
+---certificate (`SSL_CERT_INVALID`) or no response (`SSL_OCSP`) is found.
 ---```lua
 ---local ok, err = pcall(ssl.context, { role = "server", cert = "no such file" })
 ---print(ok, err.code, err.path)   --> false ENOENT no such file
@@ -9872,7 +9878,7 @@ lwt_ssl_module.library = nil
 lwt_ssl_module.context = function(opts) end
 
 ---Begins TLS as the client: on a new connection to an address (see `lwt.net`), or on a stream. A stream is a socket, a channel, another TLS stream, or
----anything with `read` and `write` that give promises or wait. Gives the TLS stream after the handshake.
+---anything with functions `read` (at most so many bytes, nil at the end) and `write` that give promises or wait. Gives the TLS stream after the handshake.
 ---
 ---When the handshake fails or is cancelled, a stream that was given stays open (but what was sent on it was sent), and a connection that was made here
 ---is closed.

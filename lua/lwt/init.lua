@@ -469,6 +469,7 @@ end
 --- Whether Ctrl-C (SIGINT) during `lwt.run` cancels the main task with `lwt.Interrupted` (the default): it is raised at the main
 --- task's await, all cleanup finishes, and `run` raises it; a second Ctrl-C kills. `lwt.interrupts(false)` leaves signals alone,
 --- from now on, also in the middle of a `run`. In a script of the `lwt` command all this is for SIGTERM as well.
+--- What the process was started to ignore does not interrupt it.
 --- Without the libuv engine there is no such handling. It returns what it was.
 ---
 --- ```lua

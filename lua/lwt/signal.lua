@@ -107,7 +107,8 @@ end
 local handler = { __name = "lwt.signal.handler" }
 handler.__index = handler
 
---- Takes the handler away. With the last one of a signal, its default action is back. Stopping
+--- Takes the handler away. With the last one of a signal, what it did before is back: its default
+--- action, or nothing where the process was started to ignore it (by `nohup`, say). Stopping
 --- again does nothing. Leaving a `<close>` variable stops too.
 ---@param h lwt.SignalHandler
 ---```lua

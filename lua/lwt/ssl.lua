@@ -102,18 +102,20 @@ end
 --- - `ciphers`, `curves`: lists in OpenSSL's form (suites of TLS 1.3 begin with `TLS_`).
 --- - `alpn`: a list of protocols, the best first. A server that has none in common with the client refuses (`SSL_ALPN`).
 --- - `keylog`: a file to append the keys to, or a function that is given each line, for Wireshark. **Anybody who has these keys can read everything.**
+---   Of a server with `sni`, that of the context which is chosen counts.
 ---
 --- Options of servers:
 ---
 --- - `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
 ---   context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
 --- - `session_tickets = false`: no session can be resumed.
---- - `ocsp`: the response to staple, as DER or the name of a file.
+--- - `ocsp`: the response to staple, as DER or the name of a file. Whether it is a good one is not looked at.
 ---
 --- Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.
 ---
 --- Raises for a bad option. Raises an error object for a file that cannot be read (`ENOENT` …, with `path`), for a key that is not a key or needs a
---- password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`).
+--- password (`SSL_KEY`), that does not belong to the certificate (`SSL_KEY_MISMATCH`), or that is too short (`SSL_CERT_WEAK`), and where no
+--- certificate (`SSL_CERT_INVALID`) or no response (`SSL_OCSP`) is found.
 ---@param opts table
 ---@return lwt.ssl.Context
 ---```lua
@@ -147,7 +149,7 @@ local function dial(addr, plan)
 end
 
 --- Begins TLS as the client: on a new connection to an address (see `lwt.net`), or on a stream. A stream is a socket, a channel, another TLS stream, or
---- anything with `read` and `write` that give promises or wait. Gives the TLS stream after the handshake.
+--- anything with functions `read` (at most so many bytes, nil at the end) and `write` that give promises or wait. Gives the TLS stream after the handshake.
 ---
 --- When the handshake fails or is cancelled, a stream that was given stays open (but what was sent on it was sent), and a connection that was made here
 --- is closed.

@@ -1,5 +1,6 @@
 -- Signals.
 
+local lwt = require "lwt"
 local react = require "lwt.react"
 local support = require "spec.support.react"
 
@@ -27,6 +28,21 @@ describe("lwt.react", function()
       set(false) set(nil) set(1)
       assert.same({ "false", "nil", "1" }, got)
       assert.is_nil(S.const(nil):value())
+    end)
+
+    it("app says what is no function", function()
+      local s, told = S.const(1), nil
+      local _, err = pcall(s.app, s, s)
+      assert.equal("'app': a function expected as the value, got number", err)
+      s:app_s(s):on_failure(function(e) told = e end)
+      assert.equal("'app_s': a function expected as the value, got number", told)
+      local ef, send = E.create()
+      local hook = lwt.async_exception_hook(function(e) told = e end)
+      local kept = { ef:app(ef), ef:app_s(ef), ef:app_p(ef) }
+      for _ = 1, 3 do pcall(send, 1) end
+      lwt.async_exception_hook(hook)
+      assert.matches("^'app[_sp]*': a function expected as the value, got number$", told)
+      assert.equal(3, #kept)
     end)
 
     it("filter, fmap, app and diff", function()

@@ -77,7 +77,16 @@ describe("ssl.context", function()
     complains("unknown option 'certificate'", { certificate = "x" })
     complains("option 'cert': string or table expected, got number", { cert = 1 })
     complains("option 'min_version': no version of TLS: 'SSLv3'", { min_version = "SSLv3" })
-    complains("no version of TLS between", { min_version = "TLSv1.3", max_version = "TLSv1.2" })
+    for _, versions in ipairs { { "TLSv1.3", "TLSv1.2" }, { nil, "TLSv1.1" } } do
+      complains("(options 'min_version' and 'max_version': no version of TLS is between them)",
+        { min_version = versions[1], max_version = versions[2] })
+    end
+    for _, none in ipairs { "", ":" } do complains("option 'ciphers': there is none in it", { ciphers = none }) end
+    -- What is behind a zero byte would be left out silently: another file, fewer ciphers.
+    for _, key in ipairs { "cert", "key", "ca", "crl", "ciphers", "curves", "keylog" } do
+      complains("option '" .. key .. "': there is a zero byte in it", { [key] = ca.pem .. "\0x" })
+    end
+    complains("option 'ca': there is a zero byte in it", { ca = { ca.pem, ca.pem .. "\0x" } })
     complains("option 'ciphers': OpenSSL takes none of 'nonsense'", { ciphers = "nonsense" })
     complains("option 'ciphers': OpenSSL takes none of 'TLS_NONSENSE'", { ciphers = "TLS_NONSENSE" })
     complains("option 'curves'", { curves = "nonsense" })
@@ -341,6 +350,18 @@ describe("ssl.context", function()
     end
   end)
 
+  it("takes nothing else for a session", function()
+    local a, b = net.socketpair()
+    for _, value in ipairs { a, io.stdout } do
+      local ok, err = pcall(function() return (ssl.connect(a, { verify = false, session = value })) end)
+      assert.is_false(ok)
+      assert.matches("^spec/ssl/context_spec.lua:%d+: bad argument #2 to 'connect' %(option 'session': ", err)
+    end
+    a:close()
+    b:close()
+    lwt.run(lwt.yield)
+  end)
+
   -- A resumed session shows no certificates: it must not stand for ones that nobody has looked at.
   it("resumes a session only under the name of the server that it was made under", function()
     local mine = ca:issue { name = "member", ext = "extendedKeyUsage = clientAuth" }
@@ -491,6 +512,19 @@ describe("ssl.context", function()
     assert.truthy(tostring(r.client):find("its issuer says", 1, true), tostring(r.client))
   end)
 
+  it("staples nothing that is no response", function()
+    local function with(ocsp) return { role = "server", cert = id.cert, key = id.key, ocsp = ocsp } end
+    assert.equal("/nowhere", fails("ENOENT", "no such file or directory", with "/nowhere").path)
+    for _, none in ipairs { ca.pem, "/tmp", "/dev/null" } do
+      fails("SSL_OCSP", "there is no OCSP response in " .. none .. " (DER expected)", with(none))
+    end
+    for _, none in ipairs { "0" .. ("x"):rep(100), ca:ocsp "server" .. "\0x" } do
+      fails("SSL_OCSP", "no OCSP response in the text given", with(none))
+    end
+    local good = ca:read(ca:ocsp "server":match "[^/]*$")
+    assert.equal("server", ssl.context(with(good)).role)
+  end)
+
   it("logs keys for Wireshark, to a file or to a function", function()
     local lines = {}
     local path = ca:path "keys.log"
@@ -503,6 +537,23 @@ describe("ssl.context", function()
     end
     assert.truthy(shell.run("stat -c %a '" .. path .. "'").out:match "^600")
     fails("ENOENT", "", { keylog = ca:path "no/folder/keys" })
+  end)
+
+  it("logs keys as the context says that the client's name has chosen", function()
+    local first, second, client = {}, {}, {}
+    local function into(list) return function(line) list[#list + 1] = line end end
+    local function run(keylog)
+      shake(server_of { keylog = keylog, sni = { localhost = server_of { keylog = into(second) } } },
+        client_of { keylog = into(client) })
+    end
+    run(into(first))
+    assert.is_true(#client >= 4)
+    table.sort(client)
+    table.sort(second)
+    assert.same({}, first)
+    assert.same(client, second)
+    run(nil)
+    assert.equal(#client, #second)
   end)
 
   it("agrees on no version with a peer that has none in common", function()

@@ -348,6 +348,26 @@ describe("a TLS stream", function()
       test.assert_clean()
     end))
 
+    it("TCP, and tells at the caller's line what is wrong with what is asked of it", test.async(function()
+      local listener = await(net.tcp_listen("127.0.0.1:0"))
+      local accepting = listener:accept()
+      local c = await(net.tcp_connect(listener:address()))
+      local s
+      s, c = over(await(accepting), c)
+      local function complains(words, f)
+        local ok, err = pcall(f)
+        assert.is_false(ok)
+        assert.truthy(tostring(err):find("^spec/ssl/stream_spec.lua:%d+: " .. words), err)
+      end
+      complains("bad argument #1 to 'keepalive'", function() return (c:keepalive "x") end)
+      await(c:close())
+      for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
+        complains(("'%s' on a closed TLS stream$"):format(name), function() return (c[name](c, true)) end)
+      end
+      await(s:close())
+      await(listener:close())
+    end))
+
     it("a Unix socket", test.async(function()
       local listener = await(net.pipe_listen("unix:" .. ca:path "sock"))
       local accepting = listener:accept():bind(function(sock) return ssl.accept(sock, server) end)
@@ -412,6 +432,32 @@ describe("a TLS stream", function()
       await(s:close())
       assert.is_nil(await(c:read()))
       await(c:close())
+    end))
+
+    it("nothing whose functions are none, or give something else", test.async(function()
+      local ok, err = pcall(function() return (ssl.connect({ read = 1, write = 2 }, { verify = false })) end)
+      assert.is_false(ok)
+      assert.matches("^spec/ssl/stream_spec.lua:%d+: bad argument #1 to 'connect' ", err)
+      assert.has_error(function() return (ssl.accept({ read = 1, write = 2 }, server)) end,
+        "bad argument #1 to 'accept' (stream expected, got table)")
+      -- After the handshake, and instead of an answer to its first part.
+      for what, words in pairs { [true] = "no string, but a boolean", [""] = "no byte a thousand times" } do
+        local a, b = net.socketpair()
+        local odd
+        local function read(_, n)
+          if odd then return what end
+          return b:read(n)
+        end
+        local s, c = over(a, { read = read, write = function(_, text) return b:write(text) end,
+          close = function() return b:close() end })
+        odd = true
+        local told = select(2, pcall(await, c:read()))
+        assert.truthy(tostring(told):find("'read' of what carries this TLS stream has given " .. words, 1, true), told)
+        told = select(2, pcall(await, ssl.connect({ read = read, write = function() end }, { verify = false })))
+        assert.truthy(tostring(told):find(words, 1, true), told)
+        await(c:close())
+        await(s:close())
+      end
     end))
 
     it("what io.make made", test.async(function()

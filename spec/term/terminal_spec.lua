@@ -295,6 +295,33 @@ describe("a program that is stopped", function()
     on:finish()
   end)
 
+  it("is not stopped where it was started to ignore that", function()
+    local path = os.tmpname()
+    local on <close> = pty.program { "bash", "-c", ([[
+      set -m
+      (trap '' TSTP; exec %s %s)
+      echo "ended $?"
+    ]]):format(os.getenv "LUA" or "lua5.4", path) }
+    on.path = path
+    local file = assert(io.open(path, "w"))
+    file:write(HEAD, [[
+      lwt.run(function()
+        await(term.with_raw_mode(function(t)
+          require("lwt.process").kill(require("lwt.process").getpid(), "TSTP")
+          await(t:suspend())
+          ready()
+          await(t:read_key())
+        end))
+      end)
+    ]])
+    file:close()
+    on:expect "ready"
+    on:type "q"
+    on:expect "ended 0"
+    on:finish()
+    given_back(on)
+  end)
+
   it("is not stopped where nobody could have it go on", function()
     local on <close> = run [[
       await(term.with_raw_mode(function(t)

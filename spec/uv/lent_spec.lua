@@ -51,7 +51,7 @@ local ways = {
   ["a signal to which it no longer listens"] = "lwt.run(function()" .. [[
     local h = require "lwt.signal".on("TERM", function() end)
     ]] .. raw .. [[
-    h:close()
+    h:stop()
     process.kill(process.getpid(), 'TERM')
     await(lwt.sleep(5))
   end)]],
@@ -81,6 +81,27 @@ describe("a terminal's mode", function()
       assert.is_truthy(mode_is_back_after(code):find("mode is back", 1, true))
     end)
   end
+end)
+
+describe("a terminal that another program has now", function()
+  it("is left as that one has set it", function()
+    skip.needs "script"
+    shell.write(dir .. "/background.lua", preamble .. "lwt.run(function()" .. raw .. [[
+      process.kill(process.getpid(), "STOP")
+    end)]])
+    shell.write(dir .. "/shell.sh", ([[
+      set -m
+      %s %s/background.lua
+      stty -icanon -echo
+      kill -CONT %%1
+      wait %%1
+      echo "ended $?"
+      stty -a | grep -q -- '-icanon' && echo "is left alone"
+    ]]):format(shell.lua, dir))
+    local r = shell.run(("timeout 60 script -qec 'bash %s/shell.sh' /dev/null"):format(dir))
+    assert.matches("ended 0\r\n", r.out)
+    assert.matches("is left alone", r.out)
+  end)
 end)
 
 describe("a standard descriptor", function()

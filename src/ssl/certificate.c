@@ -56,15 +56,58 @@ static void set_text(lua_State *L, const char *key, const char *text) {
   lua_setfield(L, -2, key);
 }
 
-static void set_name(lua_State *L, const char *key, X509_NAME *name) {
-  char text[512];
+/* How texts of any length get into the table: a writer is called twice, with NULL to say how much room it
+** needs, and with that room to say how much of it is the text. A name that is cut would be another
+** name, and so would one that ends at a zero byte. */
+typedef size_t writer(X509 *cert, char *to, size_t size);
+
+/* Push a userdata with the text, and say how long that is. The rest of the room is not set. */
+static const char *push_room(lua_State *L, X509 *cert, writer *how, size_t *n) {
+  size_t size = how(cert, NULL, 0);
+  char *room = lua_newuserdatauv(L, size, 0);
+  *n = size == 0 ? 0 : how(cert, room, size);
+  return room;
+}
+
+static void set_written(lua_State *L, const char *key, X509 *cert, writer *how) {
+  size_t n;
+  const char *text = push_room(L, cert, how, &n);
+  lua_pushlstring(L, text, n);
+  lua_setfield(L, -3, key);
+  lua_pop(L, 1);
+}
+
+static size_t write_name(X509_NAME *name, char *to, size_t size) {
   BIO *bio = BIO_new(BIO_s_mem());
   int n = 0;
   if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0)
-    n = BIO_read(bio, text, sizeof text);
+    n = to == NULL ? (int)BIO_pending(bio) : BIO_read(bio, to, (int)size);
   BIO_free(bio);
-  lua_pushlstring(L, text, n > 0 ? (size_t)n : 0);
-  lua_setfield(L, -2, key);
+  return n > 0 ? (size_t)n : 0;
+}
+
+static size_t write_subject(X509 *cert, char *to, size_t size) {
+  return write_name(X509_get_subject_name(cert), to, size);
+}
+
+static size_t write_issuer(X509 *cert, char *to, size_t size) {
+  return write_name(X509_get_issuer_name(cert), to, size);
+}
+
+/* The first common name, as UTF-8. */
+static size_t write_cn(X509 *cert, char *to, size_t size) {
+  X509_NAME *name = X509_get_subject_name(cert);
+  int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1), len;
+  unsigned char *text = NULL;
+  size_t n;
+  if (at < 0) return 0;
+  len =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+  n = len > 0 ? (size_t)len : 0;
+  if (to != NULL && n > size) n = 0;
+  if (to != NULL && n > 0) memcpy(to, text, n);
+  OPENSSL_free(text);
+  return n;
 }
 
 static void set_time(lua_State *L, const char *key, const ASN1_TIME *t) {
@@ -82,59 +125,65 @@ static void set_hex(lua_State *L, const char *key, const unsigned char *data, si
   lua_setfield(L, -2, key);
 }
 
+#define LONGEST 255 /* of a host's name: what is longer is none */
+
 /* One subject alternative name, copied into `text`: its length, or 0 for other kinds. */
-static size_t alternative(X509 *cert, int i, char *text, size_t size) {
-  GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-  const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-  size_t n = 0;
-  if (name != NULL && name->type == GEN_DNS) {
-    n = (size_t)ASN1_STRING_length(name->d.dNSName);
-    if (n > size) n = size;
+static size_t alternative(const GENERAL_NAME *name, char *text) {
+  if (name->type == GEN_DNS) {
+    size_t n = (size_t)ASN1_STRING_length(name->d.dNSName);
+    if (n > LONGEST) return 0;
     memcpy(text, ASN1_STRING_get0_data(name->d.dNSName), n);
-  } else if (name != NULL && name->type == GEN_IPADD) {
+    return n;
+  }
+  if (name->type == GEN_IPADD) {
     int len = ASN1_STRING_length(name->d.iPAddress);
     int family = len == 4 ? AF_INET : AF_INET6;
     if ((len == 4 || len == 16) &&
-        inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text,
-                  (socklen_t)size))
-      n = strlen(text);
+        inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, LONGEST))
+      return strlen(text);
   }
-  GENERAL_NAMES_free(names);
-  return n;
+  return 0;
 }
 
-static int count_alternatives(X509 *cert) {
+/* All of them, each behind its length. (A peer may send tens of thousands: the extension is not decoded
+** for each anew.) */
+static size_t write_names(X509 *cert, char *to, size_t size) {
   GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-  int n = names == NULL ? 0 : sk_GENERAL_NAME_num(names);
+  size_t at = 0;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+    char text[LONGEST];
+    size_t n = alternative(sk_GENERAL_NAME_value(names, i), text);
+    if (n == 0 || (to != NULL && at + 1 + n > size)) continue;
+    if (to != NULL) {
+      to[at] = (char)n;
+      memcpy(to + at + 1, text, n);
+    }
+    at += 1 + n;
+  }
   GENERAL_NAMES_free(names);
-  return n;
+  return at;
 }
 
 static void set_names(lua_State *L, X509 *cert) {
-  int count = count_alternatives(cert);
-  lua_Integer at = 0;
+  size_t n;
+  const char *list = push_room(L, cert, write_names, &n);
+  lua_Integer count = 0;
   lua_newtable(L);
-  for (int i = 0; i < count; i++) {
-    char text[256];
-    size_t n = alternative(cert, i, text, sizeof text);
-    if (n == 0) continue;
-    lua_pushlstring(L, text, n);
-    lua_rawseti(L, -2, ++at);
+  for (size_t at = 0; at < n; at += 1 + (size_t)(unsigned char)list[at]) {
+    lua_pushlstring(L, list + at + 1, (unsigned char)list[at]);
+    lua_rawseti(L, -2, ++count);
   }
-  lua_setfield(L, -2, "names");
+  lua_setfield(L, -3, "names");
+  lua_pop(L, 1);
 }
 
-static void set_pem(lua_State *L, X509 *cert) {
-  int der = i2d_X509(cert, NULL);
-  size_t size = der > 0 ? (size_t)der * 3 / 2 + 256 : 256;
-  char *text = lua_newuserdatauv(L, size, 0);
+static size_t write_pem(X509 *cert, char *to, size_t size) {
   BIO *bio = BIO_new(BIO_s_mem());
   int n = 0;
-  if (bio != NULL && PEM_write_bio_X509(bio, cert)) n = BIO_read(bio, text, (int)size);
+  if (bio != NULL && PEM_write_bio_X509(bio, cert))
+    n = to == NULL ? (int)BIO_pending(bio) : BIO_read(bio, to, (int)size);
   BIO_free(bio);
-  lua_pushlstring(L, text, n > 0 ? (size_t)n : 0);
-  lua_setfield(L, -3, "pem");
-  lua_pop(L, 1);
+  return n > 0 ? (size_t)n : 0;
 }
 
 static const char *key_type(EVP_PKEY *key) {
@@ -156,20 +205,18 @@ static void set_key(lua_State *L, X509 *cert) {
 void lwt_ssl_push_certificate(lua_State *L, X509 *cert) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned n = 0;
-  char cn[256];
   const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
   luaL_checkstack(L, 6, NULL);
   lua_createtable(L, 0, 12);
-  set_name(L, "subject", X509_get_subject_name(cert));
-  set_name(L, "issuer", X509_get_issuer_name(cert));
-  if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn,
-                                sizeof cn) > 0)
-    set_text(L, "cn", cn);
+  set_written(L, "subject", cert, write_subject);
+  set_written(L, "issuer", cert, write_issuer);
+  if (X509_NAME_get_index_by_NID(X509_get_subject_name(cert), NID_commonName, -1) >= 0)
+    set_written(L, "cn", cert, write_cn);
   set_time(L, "not_before", X509_get0_notBefore(cert));
   set_time(L, "not_after", X509_get0_notAfter(cert));
   set_hex(L, "serial", ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
   if (X509_digest(cert, EVP_sha256(), digest, &n)) set_hex(L, "sha256", digest, n);
   set_names(L, cert);
   set_key(L, cert);
-  set_pem(L, cert);
+  set_written(L, "pem", cert, write_pem);
 }

@@ -28,7 +28,7 @@ void lwt_ssl_context_release(context *c) {
   if (c == NULL || --c->refs > 0) return;
   SSL_CTX_free(c->ctx);
   while (c->spares > 0) free(c->spare[--c->spares]);
-  free(c->staple);
+  OPENSSL_free(c->staple);
   free(c->alpn);
   free(c->curves);
   if (c->keylog_fd >= 0) close(c->keylog_fd);

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,10 @@ static source open_source(lua_State *L, int arg, fault *f) {
   const char *text = lua_tolstring(L, arg, &n);
   source s = {NULL, text};
   ERR_clear_error();
+  if (n > INT_MAX) {
+    lwt_ssl_fault_set(f, "EFBIG", "text of more than 2 GiB");
+    return s;
+  }
   if (strstr(text, "-----BEGIN") != NULL) {
     s.name = "the text given";
     s.bio = BIO_new_mem_buf(text, (int)n);

@@ -12,11 +12,10 @@ void lwt_ssl_functions(lua_State *L, const luaL_Reg *functions) {
 }
 
 __attribute__((visibility("default"))) int luaopen_lwt_ssl_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"context", lwt_ssl_l_context},
-                                       {"connection", lwt_ssl_l_session},
-                                       {"defaults", lwt_ssl_l_defaults},
-                                       {"is_hashed", lwt_ssl_l_is_hashed},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"context", lwt_ssl_l_context},      {"connection", lwt_ssl_l_session},
+      {"is_session", lwt_ssl_l_is_ticket}, {"defaults", lwt_ssl_l_defaults},
+      {"is_hashed", lwt_ssl_l_is_hashed},  {NULL, NULL}};
   lwt_import(L);
   OPENSSL_init_ssl(0, NULL);
   lwt_ssl_open_tickets(L);

@@ -5,7 +5,7 @@
 #include "ssl.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 
 #include <openssl/ocsp.h>
@@ -95,22 +95,57 @@ int lwt_ssl_on_stapled(SSL *ssl, void *data) {
   return good;
 }
 
+/* DER, or else the name of a file that has it, in which is no zero byte. NULL: `f` says why. */
+static OCSP_RESPONSE *read_response(const char *text, size_t n, fault *f) {
+  int is_der = n <= INT_MAX && ((n > 64 && text[0] == 0x30) || strlen(text) != n);
+  OCSP_RESPONSE *response;
+  BIO *bio;
+  errno = 0;
+  bio = is_der ? BIO_new_mem_buf(text, (int)n) : BIO_new_file(text, "rb");
+  if (bio == NULL) {
+    if (errno != 0) lwt_ssl_fault_errno(f, errno, text);
+    lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
+    return NULL;
+  }
+  response = d2i_OCSP_RESPONSE_bio(bio, NULL);
+  BIO_free(bio);
+  if (response == NULL)
+    lwt_ssl_fault_set(f, "SSL_OCSP", "there is no OCSP response in %s (DER expected)",
+                      is_der ? "the text given" : text);
+  return response;
+}
+
+/* Whether it is a good one only clients ask: but one that cannot be read would fail them all. */
+static int set_staple(lua_State *L, context *c, const char *text, size_t n) {
+  fault f = {0};
+  OCSP_RESPONSE *response;
+  unsigned char *der = NULL;
+  int len;
+  ERR_clear_error();
+  response = read_response(text, n, &f);
+  len = response == NULL ? 0 : i2d_OCSP_RESPONSE(response, &der);
+  OCSP_RESPONSE_free(response);
+  ERR_clear_error();
+  if (len <= 0) {
+    lwt_ssl_fault_set(&f, "ENOMEM", "not enough memory");
+    lwt_ssl_push_fault(lwt_ssl_lwt(L), L, &f, "context");
+    return lua_error(L);
+  }
+  OPENSSL_free(c->staple);
+  c->staple = der;
+  c->staple_len = (size_t)len;
+  SSL_CTX_set_tlsext_status_cb(c->ctx, lwt_ssl_on_staple_wanted);
+  return 0;
+}
+
 /* ocsp(how or response): a client asks for a response ("ask") or insists on it ("require");
-** a server staples this one (DER). */
+** a server staples this one. */
 int lwt_ssl_l_ocsp(lua_State *L) {
   context *c = lwt_ssl_check_context(L, 1);
   size_t n;
   const char *text = luaL_checklstring(L, 2, &n);
-  if (!c->server) {
-    c->ocsp = strcmp(text, "require") == 0 ? OCSP_REQUIRE : OCSP_ASK;
-    SSL_CTX_set_tlsext_status_cb(c->ctx, lwt_ssl_on_stapled);
-    return 0;
-  }
-  free(c->staple);
-  c->staple = malloc(n > 0 ? n : 1);
-  if (c->staple == NULL) return luaL_error(L, "not enough memory");
-  memcpy(c->staple, text, n);
-  c->staple_len = n;
-  SSL_CTX_set_tlsext_status_cb(c->ctx, lwt_ssl_on_staple_wanted);
+  if (c->server) return set_staple(L, c, text, n);
+  c->ocsp = strcmp(text, "require") == 0 ? OCSP_REQUIRE : OCSP_ASK;
+  SSL_CTX_set_tlsext_status_cb(c->ctx, lwt_ssl_on_stapled);
   return 0;
 }

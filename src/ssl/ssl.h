@@ -273,6 +273,7 @@ void lwt_ssl_date(const ASN1_TIME *time, char *text, size_t size);
 
 /* ticket.c */
 void lwt_ssl_open_tickets(lua_State *L);
+int lwt_ssl_l_is_ticket(lua_State *L);
 int lwt_ssl_l_ticket(lua_State *L);
 int lwt_ssl_l_resume(lua_State *L);
 

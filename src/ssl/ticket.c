@@ -46,6 +46,13 @@ int lwt_ssl_l_ticket(lua_State *L) {
   return 1;
 }
 
+/* is_session(x): what session() gives. */
+int lwt_ssl_l_is_ticket(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, luaL_testudata(L, 1, TICKET_TYPE) != NULL);
+  return 1;
+}
+
 /* resume(ticket), after expect(): one that does not fit is simply not resumed. */
 int lwt_ssl_l_resume(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);

@@ -330,12 +330,26 @@ static int l_characters(lua_State *L) {
   return 1;
 }
 
+static int ignores_stop(void) {
+  struct sigaction now;
+  sigaction(SIGTSTP, NULL, &now);
+  return now.sa_handler == SIG_IGN;
+}
+
+/* stops(): whether Ctrl-Z stops this process. Where whoever started it had it ignore that, there
+** is no shell that could make it go on. */
+static int l_stops(lua_State *L) {
+  lua_pushboolean(L, !ignores_stop());
+  return 1;
+}
+
 /* stop(group): stops this process as Ctrl-Z does, with the others of its group if wanted. Returns
 ** when it goes on; at once where no other process could make it go on. */
 static int l_stop(lua_State *L) {
   struct sigaction old, action;
   sigset_t tstp, mask;
   int group = lua_toboolean(L, 1);
+  if (ignores_stop()) return 0;
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
   if (group) {
@@ -365,7 +379,8 @@ void lwt_term_open_tty(lua_State *L) {
                                      {"characters", l_characters},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"open", l_open}, {"stop", l_stop}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"open", l_open}, {"stop", l_stop}, {"stops", l_stops}, {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);

@@ -113,16 +113,6 @@ void lwt_uv_push_done(lwt_uv *ctx, lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, ctx->done_ref);
 }
 
-/* libuv reads it from the environment when the first request of the process needs a
-** thread. */
-int lwt_uv_pool_size(void) {
-  char text[32];
-  size_t size = sizeof text;
-  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return 4;
-  int n = atoi(text);
-  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
-}
-
 void lwt_uv_pin_library(void) {
   Dl_info info;
   static const char here = 0;

@@ -7,6 +7,7 @@
 ** is as alive as what its users opened. What is pending is counted by handle.c and
 ** request.c.
 */
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -341,6 +342,18 @@ static void fill_standard_descriptors(void) {
   if (fd >= 3) close(fd);
 }
 
+/* With the first loop of the process libuv makes a pipe, and aborts where there are no descriptors
+** for it (three, with the one that it polls). A status. */
+static int see_descriptors(void) {
+  int fds[2], third = -1, status = 0;
+  if (pipe(fds) != 0) return uv_translate_sys_error(errno);
+  if ((third = dup(fds[0])) < 0) status = uv_translate_sys_error(errno);
+  close(fds[0]);
+  close(fds[1]);
+  if (third >= 0) close(third);
+  return status;
+}
+
 /* A peer that goes away is an error of the write (EPIPE), not the end of the process. A
 ** program that has a handler of its own keeps it. */
 void lwt_uv_ignore_sigpipe(void) {
@@ -353,7 +366,8 @@ void lwt_uv_engine_start(lwt_uv *ctx, lua_State *L) {
   int status;
   if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
     fill_standard_descriptors();
-  status = uv_loop_init(&ctx->own);
+  status = see_descriptors();
+  if (status == 0) status = uv_loop_init(&ctx->own);
   if (status < 0) lwt_uv_raise(ctx, L, status, "uv_loop_init", NULL, NULL);
   ctx->loop = &ctx->own;
   status = attach(ctx);

@@ -440,9 +440,12 @@ void lwt_uv_req_pay(lwt_uv *ctx);
 /* Push the request's userdata (to reach its user values), while in flight. */
 void lwt_uv_req_push(lua_State *L, lwt_uv_req *r);
 
-/* The size of libuv's threadpool (context.c). */
+/* ---- libuv's threadpool (threadpool.c) ------------------------------------- */
+
 #define POOL_MAX 1024
 int lwt_uv_pool_size(void);
+/* uv_queue_work, which fails where the pool's threads cannot be made. */
+int lwt_uv_pool_work(lwt_uv *ctx, uv_work_t *work, uv_work_cb f, uv_after_work_cb done);
 
 /* ---- Waiters (waiters.c) ------------------------------------------------- */
 

@@ -46,7 +46,13 @@ static const int fatal[] = {SIGHUP, SIGINT,  SIGQUIT, SIGILL,  SIGABRT, SIGBUS,
 
 /* ---- Giving back --------------------------------------------------------- */
 
-/* Fit for signal handlers. SIGTTOU would stop a process in the background. */
+/* Another program has the terminal, and has set it as it likes. */
+static int in_background(int fd) {
+  pid_t group = tcgetpgrp(fd);
+  return group > 0 && group != getpgrp();
+}
+
+/* Fit for signal handlers. SIGTTOU would stop a process that is put into the background here. */
 static void give_back(const entry *e) {
   sigset_t ttou, old;
   if (e->call != NULL) {
@@ -57,6 +63,7 @@ static void give_back(const entry *e) {
     fcntl(e->fd, F_SETFL, e->flags);
     return;
   }
+  if (in_background(e->fd)) return;
   sigemptyset(&ttou);
   sigaddset(&ttou, SIGTTOU);
   pthread_sigmask(SIG_BLOCK, &ttou, &old);

@@ -208,6 +208,12 @@ function M.outside(module)
   return new("[/\\@]" .. module:gsub("%.", "[/\\]") .. "[/\\.]")
 end
 
+-- What a signal or an event of functions has, for the function that calls it.
+function M.function_of(name, value)
+  if is_callable(value) then return value end
+  error(("'%s': a function expected as the value, got %s"):format(name, type_name(value)), 0)
+end
+
 -- A readable value of its own, compared with ==, such as switch.Off.
 function M.sentinel(text)
   return setmetatable({}, { __name = text, __tostring = function() return text end })

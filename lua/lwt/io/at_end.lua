@@ -1,6 +1,7 @@
 -- Internal: what is buffered is written out at the end of a run.
 
 local lwt = require "lwt"
+local core = require "lwt.core"
 local cio = require "lwt.uv".io
 local bare = require "lwt.internal.stored".bare
 
@@ -28,7 +29,23 @@ function M.report(err)
   lwt.async(error, err, 0)
 end
 
+-- What functions of `at_exit` write is flushed after them, each time. A task that writes on and on in the
+-- background asks for that as well, and must not keep the program from ending.
+local PASSES = 100
+local passes, counted = 0, false
+
+-- The next run begins anew.
+local function count_anew()
+  passes = 0
+  cio.unflushed(true)
+end
+
 local function flush_at_exit()
+  passes = passes + 1
+  if not counted then
+    core.on_run_end(count_anew)
+    counted = true
+  end
   local list = {}
   for _, ch in ipairs(cio.unflushed(true)) do
     if not M.left_out[ch] then list[#list + 1] = ch end
@@ -37,6 +54,8 @@ local function flush_at_exit()
 end
 
 -- (Not with the storage of whoever makes the first channel.)
-cio.at_exit(function() bare(lwt.at_exit, flush_at_exit) end)
+cio.at_exit(function()
+  if passes < PASSES then bare(lwt.at_exit, flush_at_exit) end
+end)
 
 return M

@@ -60,16 +60,14 @@ end
 --- ```
 ---@function lwt.log.broadcast(list)
 function M.broadcast(list)
-  if type(list) ~= "table" then args.wrong(1, "broadcast", "table", list) end
-  local members = {}
-  for i = 1, #list do
+  local members, count = {}, args.list(1, "broadcast", list)
+  for i = 1, count do
     local member = list[i]
     if not logger.is_logger(member) then
       args.bad(1, "broadcast", ("lwt.log.logger expected at %d, got %s"):format(i, type(member)))
     end
     members[i] = member
   end
-  if #members ~= #list then args.bad(1, "broadcast", "a list of loggers expected") end
   return logger.new { write = write_all, members = members }
 end
 

@@ -190,7 +190,7 @@ function E.app(ef, e)
   check(ef, 1, "app")
   check(e, 2, "app")
   return event_from({ ef, e }, function(m)
-    if now(ef) and now(e) then occur(m, (ef.v(e.v))) end
+    if now(ef) and now(e) then occur(m, (args.function_of("app", ef.v)(e.v))) end
   end)
 end
 

@@ -320,7 +320,7 @@ local function app(serial, name)
     return event_of({ ef, e }, serial, function(ref)
       if not (now(ef) and now(e)) then return nil end
       local f, v = ef.v, e.v
-      return function() emit(ref, value(f(v))) end
+      return function() emit(ref, value(args.function_of(name, f)(v))) end
     end)
   end
 end

@@ -175,7 +175,8 @@ function S.app(sf, s, eq)
   check(sf, 1, "app")
   check(s, 2, "app")
   check_eq(eq, 3, "app")
-  return signal_from({ sf, s }, (sf.v(s.v)), eq, function(m) change(m, (sf.v(s.v))) end)
+  local function result() return (args.function_of("app", sf.v)(s.v)) end
+  return signal_from({ sf, s }, result(), eq, function(m) change(m, result()) end)
 end
 
 --- `f(v)` of the value. `f` is a plain callback; if it fails in an update, its error goes to

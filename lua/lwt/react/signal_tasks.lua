@@ -119,9 +119,10 @@ function S.app_s(sf, s, eq)
   check_signal(s, 2, "app_s")
   check_eq(eq, 3, "app_s")
   local f0, v0 = sf.v, s.v
-  return signal_of({ sf, s }, eq, function() return value(f0(v0)) end, function(ref)
+  local function result(f, v) return value(args.function_of("app_s", f)(v)) end
+  return signal_of({ sf, s }, eq, function() return result(f0, v0) end, function(ref)
     local f, v = sf.v, s.v
-    return function() set(ref, value(f(v))) end
+    return function() set(ref, result(f, v)) end
   end)
 end
 

@@ -101,10 +101,9 @@ end
 ---```
 ---@function read_line.read_keyword(list, opts)
 function M.read_keyword(list, opts)
-  if type(list) ~= "table" then args.wrong(1, "read_keyword", "list of words", list) end
-  if #list == 0 then args.bad(1, "read_keyword", "list of words expected, got an empty table") end
-  local words = {}
-  for i = 1, #list do
+  local words, count = {}, args.list(1, "read_keyword", list)
+  if count == 0 then args.bad(1, "read_keyword", "list of words expected, got an empty table") end
+  for i = 1, count do
     local word = list[i]
     if type(word) ~= "string" or word == "" then
       args.bad(1, "read_keyword", ("element %d is no word"):format(i))

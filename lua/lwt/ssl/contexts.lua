@@ -30,6 +30,18 @@ function M.knows(option) return OPTIONS[option] ~= nil end
 
 local function fail(...) error((...):format(select(2, ...)), 0) end
 
+-- What ends at a zero byte for OpenSSL and the system: behind one there would be something else than
+-- what is used.
+local PLAIN = {
+  cert = true, key = true, ca = true, crl = true, ciphers = true, curves = true, keylog = true,
+}
+
+local function check_plain(key, value)
+  if PLAIN[key] and type(value) == "string" and value:find("\0", 1, true) then
+    fail("option '%s': there is a zero byte in it", key)
+  end
+end
+
 local function check(opts)
   if type(opts) ~= "table" then fail("table expected, got %s", type(opts)) end
   for key, value in pairs(opts) do
@@ -38,11 +50,15 @@ local function check(opts)
     if not (" " .. types .. " "):find(" " .. type(value) .. " ", 1, true) then
       fail("option '%s': %s expected, got %s", key, types:gsub(" ", " or "), type(value))
     end
+    check_plain(key, value)
   end
   for _, key in ipairs { "min_version", "max_version" } do
     if opts[key] and not VERSIONS[opts[key]] then
       fail("option '%s': no version of TLS: '%s' (\"TLSv1.2\", \"TLSv1.3\")", key, opts[key])
     end
+  end
+  if VERSIONS[opts.min_version or "TLSv1.2"] > VERSIONS[opts.max_version or "TLSv1.3"] then
+    fail("options 'min_version' and 'max_version': no version of TLS is between them")
   end
   local role = opts.role
   if role and role ~= "client" and role ~= "server" then
@@ -59,6 +75,7 @@ local function list_of(opts, key)
     if type(value[i]) ~= "string" then
       fail("option '%s': string expected in the list, got %s", key, type(value[i]))
     end
+    check_plain(key, value[i])
   end
   if #value == 0 then fail("option '%s': the list is empty", key) end
   return value
@@ -188,6 +205,7 @@ local function set_algorithms(raw, opts)
       local list = name:match("^TLS_") and new or old
       list[#list + 1] = name
     end
+    if #old + #new == 0 then fail("option 'ciphers': there is none in it") end
     for _, list in ipairs { old, new } do
       if #list > 0 and not raw:ciphers(table.concat(list, ":")) then
         fail("option 'ciphers': OpenSSL takes none of '%s'", table.concat(list, ":"))
@@ -199,27 +217,13 @@ local function set_algorithms(raw, opts)
   end
 end
 
--- DER, or the name of a file that has it.
-local function staple_of(text)
-  if text:byte() == 0x30 and #text > 64 then return text end
-  local file, message, code = io.open(text, "rb")
-  if not file then
-    error(require "lwt.core".error {
-      code = code == 2 and "ENOENT" or "EIO", errno = code, message = message, op = "context",
-      path = text,
-    }, 0)
-  end
-  local der = file:read("a")
-  file:close()
-  return der
-end
 
 local function set_ocsp(raw, opts, role)
   local ocsp = opts.ocsp
   if not ocsp then return end
   if role == "server" then
     if type(ocsp) ~= "string" then fail("option 'ocsp': a response (DER, or a file) expected") end
-    raw:ocsp(staple_of(ocsp))
+    raw:ocsp(ocsp)
   elseif ocsp == true or ocsp == "require" then
     raw:ocsp(ocsp == true and "ask" or "require")
   else

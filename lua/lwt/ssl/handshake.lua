@@ -46,6 +46,9 @@ function M.split(opts)
       error(("option '%s': of a context, and one is given"):format(tostring(key)), 0)
     end
   end
+  if own.session and not core.is_session(own.session) then
+    error("option 'session': what a stream's 'session' gives expected", 0)
+  end
   if own.timeout and (own.timeout <= 0 or own.timeout ~= own.timeout) then
     error("option 'timeout': a number of seconds above 0 expected", 0)
   end
@@ -95,7 +98,7 @@ local function connection_of(plan)
   return conn
 end
 
--- The server's own choice, by the name that the client wants. The function may wait.
+-- The server's own choice, by the name that the client wants: a context, or nil. The function may wait.
 local function choose(c, conn, name)
   local chosen = c.sni(name)
   if is_promise(chosen) then chosen = await(chosen) end
@@ -104,6 +107,7 @@ local function choose(c, conn, name)
     error("the function 'sni' of a context gave no server's context", 0)
   end
   conn:choose(chosen and chosen.raw)
+  return chosen
 end
 
 local function log_keys(c, conn)
@@ -121,11 +125,11 @@ end
 
 -- The function may fail, or be cancelled. The peer, who waits for an answer, is told.
 local function answer(s, c, name)
-  local ok, err = pcall(choose, c, s.conn, name)
-  if ok then return end
+  local ok, chosen = pcall(choose, c, s.conn, name)
+  if ok then return chosen end
   s.conn:refuse()
   last_words(s)
-  error(err, 0)
+  error(chosen, 0)
 end
 
 -- What could not be sent the peer would wait for, and we for the peer. Where the peer has gone, what it
@@ -137,6 +141,7 @@ local function check_sent(s)
   if code ~= "EPIPE" and code ~= "ECONNRESET" then error(err, 0) end
 end
 
+-- True when it is done; and the context that the client's name has chosen, in the step that asks.
 local function step(s, c)
   local conn = s.conn
   local what, more = conn:handshake()
@@ -152,14 +157,18 @@ local function step(s, c)
   if what == "read" then
     stream.receive(s)
   elseif what == "hello" then
-    answer(s, c, more)
+    return false, answer(s, c, more)
   end
   return what == "done"
 end
 
 local function shake(s, c)
-  repeat until step(s, c)
-  log_keys(c, s.conn)
+  local used = c
+  repeat
+    local done, chosen = step(s, c)
+    used = chosen or used
+  until done
+  log_keys(used, s.conn)
   return s
 end
 

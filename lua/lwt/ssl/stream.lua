@@ -17,10 +17,10 @@ local csession = require "lwt.ssl.core"
 local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
 local fifo = require "lwt.ssl.fifo"
+local transport = require "lwt.ssl.transport"
 local waiting = require "lwt.ssl.waiting"
 
-local fulfilled, rejected, task = lwt.fulfilled, lwt.rejected, lwt.task
-local await = lwt.await
+local fulfilled, rejected, task, await = lwt.fulfilled, lwt.rejected, lwt.task, lwt.await
 local drop = waiting.drop
 local any_due, cancel_due, later = due.any, due.cancel_due, due.later
 
@@ -32,6 +32,7 @@ M.metatable = Stream
 
 local MOST = 65536    -- bytes that a read gives unless told otherwise
 local UNSENT = 131072 -- above so many bytes to be sent nothing more is read, which might add to it
+
 local ended = fulfilled()
 local GRACE = 1       -- seconds that a close has for what is still to be sent
 
@@ -195,9 +196,14 @@ local function give(s, entry, data, err)
   end
 end
 
+local function take_in(s, data)
+  s.empty = transport.check_given(data, s.empty)
+  s.conn:feed(data)
+end
+
 -- What cannot be kept for want of memory is lost, and with it the connection.
 local function feed(s, data)
-  local ok, err = pcall(s.conn.feed, s.conn, data)
+  local ok, err = pcall(take_in, s, data)
   if not ok then s.read_error = err end
 end
 
@@ -391,7 +397,7 @@ end
 function M.receive(s)
   local promise = s.conn:arrival()
   if promise then return await(promise) end
-  s.conn:feed(await(s.kind.read(s.below)))
+  take_in(s, await(s.kind.read(s.below)))
 end
 
 -- Called by the method in C; raises for its caller.
@@ -587,17 +593,7 @@ function Stream.export_keying_material(s, label, n, about)
   return key
 end
 
--- What is below answers for itself.
-for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
-  Stream[name] = function(s, ...)
-    check(s, name)
-    local lower = s.below.x or s.below
-    local f = lower[name]
-    if not f then error(("what carries this TLS stream has no '%s'"):format(name), 2) end
-    return f(lower, ...)
-  end
-end
-
+transport.show(Stream, check)
 waiting.show(Stream, write)
 
 return M

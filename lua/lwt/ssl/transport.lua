@@ -4,6 +4,7 @@
 -- kept }, and the `x` that these are given.
 
 local lwt = require "lwt"
+local args = require "lwt.internal.args"
 local core = require "lwt.core"
 local stored = require "lwt.internal.stored"
 
@@ -12,6 +13,7 @@ local M = {}
 local is_socket = require "lwt.ssl.core".is_socket
 
 local MOST = 65536 -- asked of a channel, or of a stranger's stream, at once
+local EMPTY = 1000 -- times that a read may give no byte, before that is an error
 
 -- Sockets of lwt.net and TLS streams: their methods give promises.
 local socket_kind = {
@@ -58,7 +60,35 @@ end
 local function method(x, name)
   local ok, f = pcall(function() return x[name] end)
   if not ok and f == "not enough memory" then error(f, 0) end
-  return ok and f or nil
+  return ok and args.is_callable(f) and f or nil
+end
+
+-- What a read has given, which may be anybody's: a string, or nil at the end. `empty`: how many times
+-- there was no byte in it; gives how many there are now, or nil.
+function M.check_given(data, empty)
+  if type(data) == "string" and data ~= "" or data == nil then return nil end
+  empty = (empty or 0) + 1
+  if data == "" and empty < EMPTY then return empty end
+  error(("'read' of what carries this TLS stream has given %s"):format(data == ""
+    and "no byte a thousand times in a row" or "no string, but a " .. args.type_name(data)), 0)
+end
+
+-- Methods of TLS streams for which what is below answers, at the line that calls them.
+function M.show(Stream, check)
+  for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
+    Stream[name] = function(s, ...)
+      check(s, name)
+      if s.gone then error(("'%s' on a closed TLS stream"):format(name), 2) end
+      local lower = s.below.x or s.below
+      local f = lower[name]
+      if not f then error(("what carries this TLS stream has no '%s'"):format(name), 2) end
+      local told = table.pack(pcall(f, lower, ...))
+      if told[1] then return table.unpack(told, 2, told.n) end
+      local err = told[2]
+      if type(err) == "string" and not err:find "^bad argument" then error(err, 2) end
+      args.pass_on(err, name)
+    end
+  end
 end
 
 -- The kind, and what its functions are given. nil for anything that is no transport.

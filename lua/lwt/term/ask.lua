@@ -165,7 +165,7 @@ local function choose_by_key(t, list, texts, question, at)
     local k = lwt.await(t:read_key())
     if k == nil or k == key.named "escape" or k == key.char("d", true) then return nil end
     if k == key.named "enter" then break end
-    at = step(k, at, #list, math.max(1, height - 3))
+    at = step(k, at, #texts, math.max(1, height - 3))
     t.region:update()
   end
   local answer = { style.attributes.bold, style.strip(texts[at]) }
@@ -180,7 +180,7 @@ local function choose_by_line(t, list, texts, question, default)
   for i, text in ipairs(texts) do lines[#lines + 1] = ("%d) %s\n"):format(i, text) end
   lwt.await(t:print(table.concat(lines)))
   while true do
-    lwt.await(t:print(("1-%d: "):format(#list)))
+    lwt.await(t:print(("1-%d: "):format(#texts)))
     local line = read_line(t)
     if line == nil then return nil end
     line = line:match "^%s*(.-)%s*$"
@@ -211,8 +211,8 @@ end
 ---```
 ---@function term.choose(t, list, opts)
 function methods:choose(list, opts)
-  check.type(1, "choose", list, "table")
-  if #list == 0 then check.bad(1, "choose", "the list is empty") end
+  local count = check.list(1, "choose", list)
+  if count == 0 then check.bad(1, "choose", "the list is empty") end
   opts = check.options(2, "choose", opts, { question = true, default = "number" })
   local default = opts.default
   if default and list[default] == nil then
@@ -220,7 +220,7 @@ function methods:choose(list, opts)
   end
   if opts.question then style.render("choose", opts.question, style.NONE) end
   local texts = {}
-  for i = 1, #list do texts[i] = shown_of(self, list[i]) end
+  for i = 1, count do texts[i] = shown_of(self, list[i]) end
   return ask(self, function()
     if is_interactive(self) then
       return choose_by_key(self, list, texts, opts.question, default or 1)

@@ -135,7 +135,9 @@ function M.listen(modes)
     WINCH = function() modes.terminal:_resized() end,
   }
   for _, name in ipairs(HEARD) do
-    modes.listening[#modes.listening + 1] = bare(signal.on, name, handlers[name])
+    if name ~= "TSTP" or core.stops() then
+      modes.listening[#modes.listening + 1] = bare(signal.on, name, handlers[name])
+    end
   end
 end
 

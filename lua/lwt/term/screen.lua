@@ -270,8 +270,8 @@ end
 ---@function term.draw(t, lines)
 function methods:draw(lines)
   local texts = {}
-  if lines ~= nil then check.type(1, "draw", lines, "table") end
-  for i = 1, lines and #lines or 0 do texts[i] = line_of(self, lines[i], i) end
+  local count = lines ~= nil and check.list(1, "draw", lines) or 0
+  for i = 1, count do texts[i] = line_of(self, lines[i], i) end
   self.drawn = texts
   if self:_is_dumb() then return lwt.fulfilled() end
   local block = self.draw_block

@@ -87,7 +87,7 @@ end
 ---```
 ---@function term.table(t, rows, opts)
 function methods:table(rows, opts)
-  check.type(1, "table", rows, "table")
+  local count = check.list(1, "table", rows)
   opts = check.options(2, "table", opts, { header = "table", align = "table" })
   local align = opts.align or {}
   for j, how in pairs(align) do
@@ -96,7 +96,7 @@ function methods:table(rows, opts)
       check.bad(2, "table", what:format(tostring(j)))
     end
   end
-  local list = table.move(rows, 1, #rows, 1, {})
+  local list = table.move(rows, 1, count, 1, {})
   if opts.header then
     local names = {}
     for j = 1, #opts.header do names[j] = { style.attributes.bold, opts.header[j] } end

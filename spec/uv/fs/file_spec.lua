@@ -53,6 +53,19 @@ describe("lwt.fs: open files", function()
     await(f:close())
   end))
 
+  it("refuses flags that are none, and cuts none of their bits off", function()
+    for _, flags in ipairs { -1, 1 << 31, 1 << 32, math.mininteger } do
+      refused("bad argument #2 to 'open' (flags out of range)", function()
+        local p = fs.open(path("f"), flags)
+        return p
+      end)
+      refused("bad argument #3 to 'write_file' (flags out of range)", function()
+        local p = fs.write_file(path("f"), "x", flags)
+        return p
+      end)
+    end
+  end)
+
   it("says what cannot be opened", task(function()
     fails("ENOENT", "open", path("x"), fs.open(path("x")))
     fails("EISDIR", "open", dir, fs.open(dir))

@@ -34,7 +34,9 @@ static int start_job(port_fd *f, fd_job *j, uv_work_cb work,
   j->done = j->swallow = 0;
   j->result = UV_ECANCELED;
   j->later.f = after;
-  r = uv_queue_work(f->ctx->loop, &j->work, work, on_job);
+  r = lwt_uv_pool_work(f->ctx, &j->work, work, on_job);
+  if (r == UV_EAGAIN)
+    r = UV_ENOMEM; /* (there is no thread; EAGAIN says that a port waits) */
   if (r < 0) return r;
   j->busy = 1;
   lwt_uv_fd_count(f, 1);

@@ -45,7 +45,7 @@ static int do_open(io_req *r) {
   if (r->fd < 0) return r->fd;
   if (fstat(r->fd, &st) < 0) return -errno;
   if (S_ISDIR(st.st_mode)) return UV_EISDIR;
-  if (r->flags & O_APPEND)
+  if ((r->flags & O_APPEND) && (r->flags & O_ACCMODE) == O_WRONLY)
     lseek(r->fd, 0, SEEK_END); /* so that the position is right from the start */
   return 0;
 }
@@ -170,7 +170,8 @@ static int start(lua_State *L, io_req *r) {
 
 /*---
 Open a file as a channel. The modes are Lua's: `"r"` (the default), `"w"`, `"a"`, and with
-`"+"` for both reading and writing at one position; `"wx"` refuses a file that exists. A
+`"+"` for both reading and writing at one position (`"a+"` reads from the beginning, and writes
+at the end); `"wx"` refuses a file that exists. A
 `"b"` is ignored. A directory is refused (`EISDIR`). A fifo is open for reading at once, and
 reads wait for a writer; for writing it is open once there is a reader.
 

@@ -118,7 +118,7 @@ static void close_descriptor(file *f) {
   job->f = f;
   job->work.data = job;
   if (f->close_req != NULL && !f->ctx->closing &&
-      uv_queue_work(f->ctx->loop, &job->work, run_close, close_done) == 0) {
+      lwt_uv_pool_work(f->ctx, &job->work, run_close, close_done) == 0) {
     job->busy = 1;
     f->refs++;
     f->ctx->working++;

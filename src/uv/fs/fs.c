@@ -8,6 +8,7 @@
 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void on_done(uv_work_t *work, int status) {
   if (status >= 0 && q->undo != NULL && lwt_uv_fs_is_stopped(q)) {
     q->run = q->undo; /* it may wait for a disk, as the work itself did */
     q->undo = NULL;
-    if (uv_queue_work(q->req.ctx->loop, work, on_work, on_done) == 0) return;
+    if (lwt_uv_pool_work(q->req.ctx, work, on_work, on_done) == 0) return;
   }
   lwt_uv_fs_left_over(q->req.ctx->family[LWT_UV_FFS], q);
   if (result == UV_EAGAIN && q->wait_for != FS_NO_WAIT) {
@@ -60,7 +61,7 @@ int lwt_uv_fs_submit(fs_req *q) {
     q->wait_for = FS_WAIT_LEFT;
     status = lwt_uv_fs_wait(q);
   } else {
-    status = uv_queue_work(ctx->loop, &q->work, on_work, on_done);
+    status = lwt_uv_pool_work(ctx, &q->work, on_work, on_done);
   }
   if (status >= 0) q->started = 1;
   return status;
@@ -219,7 +220,11 @@ static int parse_flags(const char *s) {
 }
 
 int lwt_uv_fs_check_flags(lua_State *L, int arg, const char *or_else) {
-  if (lua_type(L, arg) == LUA_TNUMBER) return (int)lwt_uv_check_integer(L, arg);
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    lua_Integer number = lwt_uv_check_integer(L, arg);
+    luaL_argcheck(L, number >= 0 && number <= INT_MAX, arg, "flags out of range");
+    return (int)number;
+  }
   const char *s = luaL_optstring(L, arg, or_else);
   int flags = parse_flags(s);
   if (flags < 0) luaL_argerror(L, arg, lua_pushfstring(L, "invalid mode '%s'", s));

@@ -169,7 +169,9 @@ static void remove_dir(removal *r, const char *path, const char *real, int statu
     int fd = open_dir(AT_FDCWD, path);
     if (fd < 0 && errno == ENOENT) fd = open_dir(AT_FDCWD, real);
     if (fd < 0) {
-      if (errno != ENOENT) note(r, errno == ENOTDIR ? status : -errno);
+      int why = errno == ENOTDIR ? status : -errno;
+      /* (One that is empty needs no opening: there may be no descriptors, or no right to read.) */
+      if (errno != ENOENT && rmdir(path) != 0 && errno != ENOENT) note(r, why);
       return;
     }
     empty(r, fd);

@@ -171,6 +171,19 @@ static const lwt_uv_class watch_class = {.type = LWT_UV_WATCH,
                                          .release = release,
                                          .closing = closing};
 
+/* The path, and behind it the last name in it, without slashes at the end. 0, or a status. */
+static int keep_path(lwt_uv_watch *w, const char *path) {
+  size_t n = strlen(path);
+  w->path = malloc(2 * n + 2);
+  if (w->path == NULL) return UV_ENOMEM;
+  memcpy(w->path, path, n + 1);
+  char *name = memcpy(w->path + n + 1, path, n + 1);
+  while (n > 1 && name[n - 1] == '/') name[--n] = '\0';
+  const char *slash = strrchr(name, '/');
+  w->name = slash == NULL || slash[1] == '\0' ? name : slash + 1;
+  return 0;
+}
+
 /* fs.watcher(path, recursive): a handle with next() and close(). */
 static int l_watcher(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
@@ -182,14 +195,8 @@ static int l_watcher(lua_State *L) {
   int status = uv_fs_event_init(ctx->loop, &w->fs);
   status = lwt_uv_handle_opened(L, &w->h, &w->fs, status);
   if (status < 0) return lwt_uv_raise(ctx, L, status, "watch", "path", path);
-  w->path = strdup(path);
-  if (w->path == NULL) {
-    status = UV_ENOMEM;
-  } else {
-    const char *slash = strrchr(w->path, '/');
-    w->name = slash == NULL ? w->path : slash + 1;
-    status = lwt_uv_watch_begin(w);
-  }
+  status = keep_path(w, path);
+  if (status >= 0) status = lwt_uv_watch_begin(w);
   if (status >= 0) return 1;
   lwt_uv_handle_close(L, w->h.box, 1);
   return lwt_uv_raise(ctx, L, status, "watch", "path", path);

@@ -25,7 +25,7 @@ typedef struct lwt_uv_watch {
   struct lwt_uv_watch *dirty;       /* the next that has something new to tell */
   unsigned char is_dirty;
   lwt_idle again; /* tries again at the next turn, after want of memory */
-  char *path;     /* malloc'd; `name` is its last part */
+  char *path;     /* malloc'd, with `name` behind it: its last part */
   const char *name;
 } lwt_uv_watch;
 

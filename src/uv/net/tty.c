@@ -59,7 +59,8 @@ static int l_size(lua_State *L) {
 /*---
 How the terminal treats what is typed: `"normal"` (by lines, echoed), `"raw"` (every key
 at once, no echo) or `"io"` (as raw, and binary output too). However the program ends, also
-by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was.
+by `os.exit` or a fatal signal, and when the terminal is closed, it is put back as it was; not
+where the program is in the background by then, for the terminal is another program's.
 @param tty lwt.Tty
 @param mode string
 @function lwt.net.mode(tty, mode)

@@ -79,10 +79,12 @@ static void close_all(interrupts *in) {
     }
 }
 
-/* Make (where needed) and start them. A status; what was started stays started. */
+/* Make (where needed) and start them. A status; what was started stays started. A signal that the
+** process was started to ignore (a shell's `trap '' INT`) is not for it. */
 static int start_all(interrupts *in) {
   int i, status;
   for (i = 0; i < in->count; i++) {
+    if (lwt_uv_signal_look(in->number[i])) continue;
     if (in->uv[i] == NULL) {
       uv_signal_t *uv = malloc(sizeof *uv);
       if (uv == NULL) return UV_ENOMEM;

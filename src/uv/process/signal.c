@@ -8,6 +8,7 @@
 #include "signal.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -55,6 +56,28 @@ int lwt_uv_check_signal(lua_State *L, int arg) {
   for (size_t i = 0; i < NSIGNALS; i++)
     if (strcmp(signals[i].name, bare) == 0) return signals[i].number;
   return luaL_argerror(L, arg, lua_pushfstring(L, "unknown signal '%s'", name));
+}
+
+/* ---- What the process ignored --------------------------------------------- */
+
+/* Who started the process may have it ignore signals: nohup, a shell's `trap '' TERM`. libuv
+** knows nothing of that. Actions are the process's: hence one table for all states. */
+static atomic_char ignored[NSIG];
+
+int lwt_uv_signal_look(int number) {
+  struct sigaction now = {.sa_handler = SIG_DFL};
+  sigaction(number, NULL, &now); /* (libc refuses its own signals) */
+  if (now.sa_handler == SIG_IGN ||
+      now.sa_handler == SIG_DFL) /* else it is heard already */
+    atomic_store(&ignored[number], now.sa_handler == SIG_IGN);
+  return atomic_load(&ignored[number]);
+}
+
+void lwt_uv_signal_unheard(int number) {
+  struct sigaction now;
+  if (!atomic_load(&ignored[number])) return;
+  if (sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+    signal(number, SIG_IGN);
 }
 
 /* ---- The handle ---------------------------------------------------------- */
@@ -114,7 +137,8 @@ static void closing(lwt_uv_handle *h) {
   listener *s = (listener *)h;
   lwt_uv_after_drop(h->ctx, &s->later);
   h->ctx->lwt->idle_stop(h->ctx->lwt, &s->again);
-  /* With the last listener libuv brings back the default, which is the end. */
+  /* With the last listener libuv brings back the default, which may be the end. */
+  lwt_uv_signal_unheard(s->number);
   if (s->number == SIGPIPE) lwt_uv_ignore_sigpipe();
   lwt_uv_lent_guard(); /* the default may be back, and it may be fatal */
 }
@@ -139,6 +163,7 @@ static int l_listen(lua_State *L) {
   lua_setiuservalue(L, -2, 1);
   int status = uv_signal_init(ctx->loop, &s->uv);
   status = lwt_uv_handle_opened(L, &s->h, &s->uv, status);
+  lwt_uv_signal_look(number);
   if (status >= 0 && (status = uv_signal_start(&s->uv, on_signal, number)) < 0)
     lwt_uv_handle_close(L, s->h.box, 1);
   if (status < 0)

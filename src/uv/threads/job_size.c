@@ -80,7 +80,7 @@ static int l_set_pool_size(lua_State *L) {
   int threads = count_threads();
   uv_os_setenv("UV_THREADPOOL_SIZE", text);
   work->data = ctx;
-  int status = uv_queue_work(ctx->loop, work, nothing, after_nothing);
+  int status = lwt_uv_pool_work(ctx, work, nothing, after_nothing);
   if (status < 0) {
     free(work);
     return lwt_uv_raise(ctx, L, status, "set_pool_size", NULL, NULL);
