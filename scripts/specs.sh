@@ -72,9 +72,10 @@ long='spec/log/oom_spec.lua spec/uv/oom_spec.lua spec/core/oom_spec.lua spec/str
 plain='^$'
 [ -n "${LWT_UNDER-}" ] && plain='/(readme|rocks|rock|layers|types|bench|site|pictures)_spec'
 # And these are of parts in Lua alone, on C that others run, or watch the heap: with LWT_SPEC_DAILY set, they are
-# left out, too (but for the memory refused to lwt.log).
+# left out, too (but for the memory refused to lwt.log and to streams).
+small='barrier|bin|clock|condition|docs|gc|install|leaks|list|lwt_for_ocaml|mutex|options|pool|retry|semaphore|seq|switch|throttle|timer'
 [ -n "${LWT_UNDER-}" ] && [ -n "${LWT_SPEC_DAILY-}" ] &&
-  plain="$plain|^spec/(toplevel|examples|react|growth|log)/[^o]|^spec/term/(read_line|ask)|/(bin|docs|install|seq|lwt_for_ocaml|leaks)_spec"
+  plain="$plain|^spec/(toplevel|examples|react|growth|log|stream)/[^o]|^spec/term/(read_line|ask)|/($small)_spec"
 if [ -z "$files" ]; then
   # shellcheck disable=SC2086 # a list of files
   for file in $({ printf '%s\n' $long; find spec -name '*_spec.lua' | sort; } | grep -v -E "$plain"); do

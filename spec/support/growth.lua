@@ -237,7 +237,7 @@ end
 function M.declare(it, name)
   local core = require "spec.support.core"
   local under = os.getenv "LWT_UNDER"
-  local rounds, many = core.count(under and 50 or 100, 500), core.count(1000, 4000)
+  local rounds, many = core.count(50, 500), core.count(600, 4000)
   if os.getenv "LWT_GROWTH_ROWS" then rounds, many = 10000, 10000 end
   local operations = M.family(name)
   if #operations == 0 then

@@ -11,6 +11,10 @@ describe("the prompt in tmux", function()
       local dir = shell.temp_dir()
       local tmux = "tmux -S " .. dir .. "/socket -f /dev/null "
       local function run(command) return shell.run(tmux .. command).out end
+      finally(function()
+        run "kill-server"
+        shell.remove_dir(dir)
+      end)
       local function screen() return (run "capture-pane -p -t it":gsub("%s+$", "")) end
       local function wait(text)
         for _ = 1, 600 do
@@ -66,8 +70,6 @@ describe("the prompt in tmux", function()
         "p is fulfilled",
         "> half a line",
       }, "\n"), shown)
-      run "kill-server"
-      shell.remove_dir(dir)
     end)
   end
 end)

@@ -7,7 +7,7 @@ local skip = require "spec.support.skip"
 
 describe("threads, when a worker's memory is short", function()
   it("reject what does not fit, whatever the limit, and nothing worse", function()
-    local result = script([[
+    local result = script("local STEP = " .. (os.getenv "LWT_SPEC_FULL" and 5 or 12) .. "\n" .. [[
       local lwt, preemptive = require "lwt", require "lwt.preemptive"
       local fits, short = 0, 0
       local function work(t, ch)
@@ -20,7 +20,7 @@ describe("threads, when a worker's memory is short", function()
         end), t
       end
       lwt.run(function()
-        for limit = 20, 700, 5 do
+        for limit = 20, 700, STEP do
           preemptive.set_memory_limit(limit * 1024)
           local ch = preemptive.channel(1)
           local p = preemptive.detach(work, { 1, { 2 }, x = ("y"):rep(1000) }, ch)
