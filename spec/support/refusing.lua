@@ -136,7 +136,7 @@ function M.run_calls(script, options, stride)
 end
 
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
--- With a setting: those of lwt.ssl. With a disturbance: only that one.
+-- With a setting: those of lwt.ssl. With a disturbance: only that one, and the stride is meant as it is.
 function M.run_finalizers(name, stride, setting, disturbance)
   leave_out()
   local program, why
@@ -146,8 +146,8 @@ function M.run_finalizers(name, stride, setting, disturbance)
     program, why = build_uv("finalizer", "finalizer", "", {})
   end
   if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
-  look(program, setting, ("spec/support/finalizer.lua %d '%s' %s"):format(stride_of(stride), name,
-    disturbance or ""))
+  local every = disturbance and stride or stride_of(stride)
+  look(program, setting, ("spec/support/finalizer.lua %d '%s' %s"):format(every, name, disturbance or ""))
 end
 
 return M
