@@ -94,12 +94,12 @@ return function(lwt, m)
 
   local function cancel(p, inside)
     local owed = begin_cancel(p, inside)
-    if not owed[1] then return end
     if m.nest >= m.MAX_NEST then
       for _, run in ipairs(owed) do m.deferred[#m.deferred + 1] = run end
-    else
+    elseif owed[1] then
       resolution(function() run_all(owed) end)
     end
+    m.calls = m.calls + 1 -- the walk is over: what is decided from now on does not come from it
   end
 
   function lwt.cancel(p) cancel(p) end

@@ -62,6 +62,7 @@ return function(lwt, m)
     f()
     while m.nest == 1 and m.deferred[1] do table.remove(m.deferred, 1)() end
     m.nest = m.nest - 1
+    m.calls = m.calls + 1
   end
 
   -- ---- Calling callbacks ----------------------------------------------------------
