@@ -131,7 +131,7 @@ return function(lwt, m)
   function lwt.protected(p) return following(p, "self") end
   function lwt.no_cancel(p)
     local q = following(p, "none")
-    q.shelters = q.state == "pending"
+    q.shelters = q.shelters or q.state == "pending" -- (a resolved one is given back as it is)
     return q
   end
   function lwt.wrap_in_cancelable(p) return following(p, "both") end
