@@ -217,7 +217,6 @@ local function set_algorithms(raw, opts)
   end
 end
 
-
 local function set_ocsp(raw, opts, role)
   local ocsp = opts.ocsp
   if not ocsp then return end
