@@ -18,11 +18,14 @@ void *__libc_realloc(void *p, size_t size);
 static atomic_int threads_to_fail; /* the next so many */
 static atomic_int countdown;       /* 1: the next request fails; 0: none */
 static atomic_int requests;
+static atomic_int one_thread; /* only requests of `thread` count */
+static pthread_t thread;
 static char *low, *high; /* where uv.so is */
 
 static int fails(void *caller) {
   char *p = caller;
   if (low == NULL || p < low || p >= high) return 0;
+  if (atomic_load(&one_thread) && !pthread_equal(thread, pthread_self())) return 0;
   atomic_fetch_add(&requests, 1);
   int n = atomic_load(&countdown);
   while (n > 0 && !atomic_compare_exchange_weak(&countdown, &n, n - 1)) continue;
@@ -67,9 +70,11 @@ static int l_threads(lua_State *L) {
   return 0;
 }
 
-/* memory(n): the n-th request of uv.so from now on fails; 0: none. Returns how many there
+/* memory(n, own): the n-th request of uv.so (own: of this thread) from now on fails; 0: none. Returns how many there
 ** were since the last call. */
 static int l_memory(lua_State *L) {
+  thread = pthread_self();
+  atomic_store(&one_thread, lua_toboolean(L, 2));
   if (low == NULL) dl_iterate_phdr(find, NULL);
   atomic_store(&countdown, (int)luaL_checkinteger(L, 1));
   lua_pushinteger(L, atomic_exchange(&requests, 0));

@@ -199,7 +199,7 @@ describe("threads, when the system refuses", function()
         end)
       end, ch, %q)
       lwt.run(ch:recv())
-      fail.memory(6) -- the last of those for a move to another loop: the inbox's
+      fail.memory(6, true) -- of this thread: the last of those for a move to another loop: the inbox's
       require "lwt.engine".adopt(loop.new())
       io.open(%q, "w"):close()
       os.execute "sleep 20 >/dev/null 2>&1"]]):format(dir .. "/loop.so", dir .. "/gate", dir .. "/gate"))
