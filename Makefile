@@ -324,7 +324,7 @@ soak-run:
 BENCH_ENV = CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" LIBUV_INCDIR="$(LIBUV_INCDIR)" LIBUV_LIBDIR="$(LIBUV_LIBDIR)" \
   BUILD="$(BUILD)" ONLY="$(ONLY)" QUICK="$(QUICK)" ROUNDS="$(ROUNDS)" PEERS="$(PEERS)" CLOCK="$(CLOCK)"
 bench:
-	$(DEPS) run
+	$(DEPS) bench
 	$(AGAIN) all
 	@$(RUN_ENV) $(BENCH_ENV) bench/setup.sh
 	@$(RUN_ENV) $(BENCH_ENV) $(LUA) bench/run.lua $(ARGS)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a make target needs beyond a shell: looks, installs what is missing, or says what it is.
 #
-#   scripts/deps.sh [--look] GROUP      GROUP: build run test whole docs check asan tsan valgrind lint format rock site site-check lgi gtk-check
+#   scripts/deps.sh [--look] GROUP      GROUP: build run test whole docs bench check asan tsan valgrind lint format rock site site-check lgi gtk-check
 #
 # With everything there it prints nothing. As root on a Debian-like system it installs the missing
 # packages with apt-get and asks nothing; otherwise (or with --look) it names them and exits 1.
@@ -140,7 +140,7 @@ look() {
     run) look_run ;;
     test) look_test ;;
     whole) look_whole ;;
-    docs) look_run; look_rocks ;;
+    docs|bench) look_run; look_rocks ;;
     asan) look_test; look_sanitizer asan ;;
     tsan) look_test; look_sanitizer tsan ;;
     valgrind) look_test; have valgrind || need valgrind valgrind ;;
