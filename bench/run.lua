@@ -133,6 +133,10 @@ end
 
 local function run_row(row, round)
   local n = #row.runs
+  -- What is read has been read before: the first program of the first round would pay for all.
+  if row.warm and round == 1 then
+    execute(fill(row.runs[1][2], values_of(row)), row.cpus or "1", function() end)
+  end
   for i = 0, n - 1 do
     local peer, command = table.unpack(row.runs[(i + round - 1) % n + 1]) -- each round begins with another
     if here[peer] then

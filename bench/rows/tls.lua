@@ -44,7 +44,7 @@ return {
     runs = tls("sink", "1", MANY, { "ecdsa" }), bars = bars(0.9),
   },
   {
-    name = "tls_send", requires = "openssl", title = "TLS, sent", servers = true, cpus = "0,1",
+    name = "tls_send", requires = "openssl", title = "TLS, sent", servers = true, cpus = "0,1", times = 2,
     per = "byte of 64 MiB that a client receives; per second of the server's processor time",
     runs = tls("source", "1", MANY, { "ecdsa" }), bars = bars(0.9),
   },
@@ -55,6 +55,7 @@ return {
   },
   {
     name = "tls_resumed", requires = "openssl", title = "TLS handshakes, resumed", servers = true, cpus = "0,1",
+    times = 2,
     per = "connection with the session of the one before; per second of the server's processor time",
     runs = tls("resumed", "1", 0, { "ecdsa", "rsa" }), bars = ahead,
   },
