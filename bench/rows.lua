@@ -5,7 +5,8 @@
 --   size, quick         operations in a full run and in a quick one
 --   rounds              how often at most (the run's own number may be smaller)
 --   times               so many times as often as the others: it varies more
---   warm                its first program runs once before, unmeasured: the files it reads are then in memory
+--   warm                this one of its programs runs once before, unmeasured: the files it reads are in memory
+--                       then, and a virtual machine has the memory it uses
 --   cpus                where it runs; "1" unless said. Servers: 0, their load: 1
 --   computes            neither waits nor uses a second thread: CLOCK=cpu applies
 --   servers             told by what is served in a second: more is better

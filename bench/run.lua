@@ -133,9 +133,9 @@ end
 
 local function run_row(row, round)
   local n = #row.runs
-  -- What is read has been read before: the first program of the first round would pay for all.
+  -- What is read has been read before, and memory been used: the first program would pay for all.
   if row.warm and round == 1 then
-    execute(fill(row.runs[1][2], values_of(row)), row.cpus or "1", function() end)
+    execute(fill(row.runs[row.warm][2], values_of(row)), row.cpus or "1", function() end)
   end
   for i = 0, n - 1 do
     local peer, command = table.unpack(row.runs[(i + round - 1) % n + 1]) -- each round begins with another

@@ -17,8 +17,8 @@ return {
     bars = { { "lwt", "<=", 1.1, "c" }, { "lwt_two", "<=", 1.1, "c_two" } },
   },
   {
-    name = "processes", title = "spawn processes", per = "process `true`, 16 in flight", cpus = "0,1", rounds = 3,
-    size = 1000, quick = 100,
+    name = "processes", title = "spawn processes", per = "process `true`, 16 in flight", cpus = "0,1",
+    size = 1000, quick = 100, times = 2, warm = 3,
     runs = {
       lwt "outside", uv "{size}", { "lwt", "{lua} bench/lwt/outside.lua {row} {size} 1024" },
       uv "{size} 1024", luv, ocaml, node, uvloop,
