@@ -164,7 +164,7 @@ describe("step", function()
     end)
     local began = os.clock()
     local alive = lwt.step(0.01)
-    assert.is_true(os.clock() - began < 0.1)
+    assert.is_true(os.clock() - began < 5)
     assert.is_true(alive)
     done = true
     while lwt.step() do end -- luacheck: ignore

