@@ -21,7 +21,7 @@ function M.run(cmd, opts)
   end
   return lwt.run(function()
     local p = process.open(cmd, { stdin = "null", stdout = "pipe", stderr = "pipe", env = env,
-      cwd = opts.cwd, timeout = opts.timeout or 120 })
+      cwd = opts.cwd, timeout = opts.timeout or 480 })
     local out, err = lwt.both(p.stdout:read(), p.stderr:read()):await()
     local status = p:status():await()
     return { code = status.code, signal = status.signal, out = out, err = err }

@@ -4,7 +4,7 @@ local M = {}
 
 local interpreter = os.getenv "LUA" or "lua5.4"
 
--- { code = | signal =, out =, err =, seconds = }; killed after `seconds`.
+-- { code = | signal =, out =, err =, seconds = }; killed, as one that hangs, after four times `seconds`.
 function M.run(text, seconds)
   local lwt = require "lwt"
   local process = require "lwt.process"
@@ -15,7 +15,7 @@ function M.run(text, seconds)
   return lwt.run(function()
     local start = lwt.now()
     local p = process.open({ interpreter, path },
-      { stdin = "null", stdout = "pipe", stderr = "pipe", timeout = seconds or 60 })
+      { stdin = "null", stdout = "pipe", stderr = "pipe", timeout = 4 * (seconds or 60) })
     local out, err = lwt.both(p.stdout:read(), p.stderr:read()):await()
     local status = p:status():await()
     os.remove(path)
