@@ -7308,6 +7308,25 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
 
+---Set how long the end of `lwt.run` waits for channels that do not take what was written to them: those
+---of a program that never reads, say. At first, and with nil, it waits as long as it takes. After that time what is
+---left is given up, and the channel's name is written to standard error. Standard output is waited for in any case: it may be
+---a pager, which takes its time.
+---```lua
+---lio.set_exit_timeout(5)
+---print(lio.exit_timeout())   --> 5
+---lio.set_exit_timeout(nil)
+---```
+---@param seconds? number
+lwt_io_module.set_exit_timeout = function(seconds) end
+
+---How long the end of `lwt.run` waits for channels, in seconds; nil: as long as it takes.
+---```lua
+---print(lio.exit_timeout())   --> nil
+---```
+---@return number|nil
+lwt_io_module.exit_timeout = function() end
+
 ---Flush every open output channel. What cannot be written is reported by the channel's next
 ---operation, not here.
 ---```lua
