@@ -76,13 +76,10 @@ static int l_of_fd(lua_State *L) {
   static const char *const names[] = {"buffer_size", "close", NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer fd = lwt_uv_check_integer(L, 1);
-  int status, sides, own = 1, flags;
+  int status, sides, own, flags;
   luaL_argcheck(L, 0 <= fd && fd <= INT_MAX, 1, "not a descriptor");
   lwt_uv_check_options(L, 3, names);
-  if (lua_istable(L, 3)) {
-    own = lua_getfield(L, 3, "close") == LUA_TNIL || lua_toboolean(L, -1);
-    lua_pop(L, 1);
-  }
+  own = lwt_uv_option_flag(L, 3, "close", 1);
   lwt_uv_check_open(ctx, L);
   flags = fcntl((int)fd, F_GETFL);
   if (flags < 0) return lwt_uv_raise(ctx, L, -errno, "of_fd", NULL, NULL);

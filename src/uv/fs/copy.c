@@ -265,13 +265,9 @@ static int l_copyfile(lua_State *L) {
                                          NULL,       release_copy, lwt_uv_fs_cancel};
   static const char *const names[] = {"excl", NULL};
   const char *path = lwt_uv_fs_check_path(L, 1), *to = lwt_uv_fs_check_path(L, 2);
-  int excl = 0;
   lua_settop(L, 3);
   lwt_uv_check_options(L, 3, names);
-  if (lua_istable(L, 3)) {
-    lua_getfield(L, 3, "excl");
-    excl = lua_toboolean(L, -1);
-  }
+  int excl = lwt_uv_option_flag(L, 3, "excl", 0);
   copy_req *c =
       lwt_uv_fs_new(lwt_uv_context(L), L, &class, sizeof *c, 1, 1, run_copyfile);
   lua_pushvalue(L, 2);
