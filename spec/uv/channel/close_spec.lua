@@ -190,15 +190,18 @@ describe("at the end of run", function()
   end)
 
   it("writes that wait are carried out, of what is being closed as well", function()
-    local a, b = os.tmpname(), os.tmpname()
+    local a, b, c = os.tmpname(), os.tmpname(), os.tmpname()
     lwt.run(function()
       local one, other = await(io.open_file(a, "w")), await(io.open_file(b, "w"))
+      local both = await(io.open_file(c, "w+")) -- (which has one queue for reading and writing)
+      both:write(("x"):rep(1000000))
+      both:atomic(function(ch) ch:write(("y"):rep(1000000)) return ch:flush() end)
       one:write(("x"):rep(1000000))
       one:write "tail"
       other:write(("x"):rep(1000000))
       other:close()
     end)
-    for path, length in pairs { [a] = 1000004, [b] = 1000000 } do
+    for path, length in pairs { [a] = 1000004, [b] = 1000000, [c] = 2000000 } do
       local file <close> = _G.io.open(path)
       assert.equal(length, file:seek "end")
       os.remove(path)
