@@ -6054,7 +6054,7 @@ lwt_engine_module.fd = function() end
 ---@class lwt.fs.module
 local lwt_fs_module = {}
 
----Copies a file, with its permissions, in one job of the threadpool and inside the system
+---Copies a file, with its permissions and holes, in one job of the threadpool and inside the system
 ---where that is possible. A file that has the new name is replaced, with `excl` refused
 ---(`EEXIST`); through a symbolic link the file that it points to is. The copy is made beside
 ---it, as ".lwt-copy-…", and renamed when it is whole: when it fails or is cancelled, what was
@@ -8646,13 +8646,13 @@ lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
 ---least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
----at first. It raises when a thread cannot be started.
+---at first. It raises when a thread cannot be started, and leaves the bounds as they were.
 ---```lua
 ---preemptive.set_bounds(1, 2)
 ---print(preemptive.get_bounds())   --> 1 2
 ---```
 ---@param min integer
----@param max integer at least 1
+---@param max integer from 1 to 10000
 lwt_preemptive_module.set_bounds = function(min, max) end
 
 ---The least and the greatest number of worker threads.

@@ -40,9 +40,9 @@ typedef struct copy_req {
   int in, out; /* -1: not open */
   unsigned char in_regular, out_regular;
   unsigned char sparse; /* the file has fewer blocks than bytes */
-  char *target; /* where it goes, symbolic links resolved; NULL: `to`. malloc'd */
-  char *temp;   /* its name until it is whole; NULL: it is written in place. malloc'd */
-  char *buf;    /* what goes by hand: from `at` to `len` is still to be written */
+  char *target;         /* where it goes, symbolic links resolved; NULL: `to`. malloc'd */
+  char *temp; /* its name until it is whole; NULL: it is written in place. malloc'd */
+  char *buf;  /* what goes by hand: from `at` to `len` is still to be written */
   size_t at, len;
 } copy_req;
 
@@ -159,8 +159,7 @@ static ssize_t next_bytes(copy_req *c, size_t most) {
   if (data < 0) data = errno == ENXIO && st.st_size > at ? st.st_size : at;
   if (data < st.st_size) hole = lseek(c->in, data, SEEK_HOLE);
   if (lseek(c->in, data, SEEK_SET) < 0) return -errno;
-  if (data > at &&
-      (ftruncate(c->out, data) != 0 || lseek(c->out, data, SEEK_SET) < 0))
+  if (data > at && (ftruncate(c->out, data) != 0 || lseek(c->out, data, SEEK_SET) < 0))
     return -errno;
   if (hole > data && (size_t)(hole - data) < most) most = (size_t)(hole - data);
 #endif
