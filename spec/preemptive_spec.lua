@@ -180,6 +180,19 @@ describe("preemptive.detach", function()
     preemptive.init(0, 4)
   end))
 
+  it("says what is wrong with bounds, at the caller's line", function()
+    local range = "bad argument #2 to '%s' (a number of threads from 1 to 10000 expected)"
+    for _, max in ipairs { 0, 20000 } do
+      local ok, err = pcall(function() preemptive.set_bounds(0, max) end)
+      assert.is_false(ok)
+      assert.matches(range:format "set_bounds", err, 1, true)
+      ok, err = pcall(function() preemptive.init(0, max) end)
+      assert.is_false(ok)
+      assert.matches(range:format "init", err, 1, true)
+      assert.matches("preemptive_spec.lua:", err, 1, true)
+    end
+  end)
+
   it("refuses bounds that make no sense", function()
     for _, bounds in ipairs { { -1, 1 }, { 0, 0 }, { 3, 2 }, { 0, 100000 } } do
       assert.is_false(pcall(preemptive.set_bounds, table.unpack(bounds)))

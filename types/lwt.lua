@@ -6054,7 +6054,7 @@ lwt_engine_module.fd = function() end
 ---@class lwt.fs.module
 local lwt_fs_module = {}
 
----Copies a file, with its permissions, in one job of the threadpool and inside the system
+---Copies a file, with its permissions and holes, in one job of the threadpool and inside the system
 ---where that is possible. A file that has the new name is replaced, with `excl` refused
 ---(`EEXIST`); through a symbolic link the file that it points to is. The copy is made beside
 ---it, as ".lwt-copy-…", and renamed when it is whole: when it fails or is cancelled, what was
@@ -7307,6 +7307,25 @@ lwt_io_module.lines_to_file = function(path, lines) end
 ---@param chars table|lwt.Stream|function
 ---@return lwt.Promise<nil>
 lwt_io_module.chars_to_file = function(path, chars) end
+
+---Set how long the end of `lwt.run` waits for channels that do not take what was written to them: those
+---of a program that never reads, say. At first, and with nil, it waits as long as it takes. After that time what is
+---left is given up, and the channel's name is written to standard error. Standard output is waited for in any case: it may be
+---a pager, which takes its time.
+---```lua
+---lio.set_exit_timeout(5)
+---print(lio.exit_timeout())   --> 5
+---lio.set_exit_timeout(nil)
+---```
+---@param seconds? number
+lwt_io_module.set_exit_timeout = function(seconds) end
+
+---How long the end of `lwt.run` waits for channels, in seconds; nil: as long as it takes.
+---```lua
+---print(lio.exit_timeout())   --> nil
+---```
+---@return number|nil
+lwt_io_module.exit_timeout = function() end
 
 ---Flush every open output channel. What cannot be written is reported by the channel's next
 ---operation, not here.
@@ -8627,13 +8646,13 @@ lwt_preemptive_module.detach = function(f, ...) end
 
 ---Sets the least and the greatest number of worker threads, and starts threads up to the
 ---least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
----at first. It raises when a thread cannot be started.
+---at first. It raises when a thread cannot be started, and leaves the bounds as they were.
 ---```lua
 ---preemptive.set_bounds(1, 2)
 ---print(preemptive.get_bounds())   --> 1 2
 ---```
 ---@param min integer
----@param max integer at least 1
+---@param max integer from 1 to 10000
 lwt_preemptive_module.set_bounds = function(min, max) end
 
 ---The least and the greatest number of worker threads.

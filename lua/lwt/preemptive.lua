@@ -16,6 +16,7 @@
 -- functions in the state that it works for.
 
 local lwt = require "lwt"
+local args = require "lwt.internal.args"
 local thread = require "lwt.internal.uvneeded" ("lwt.preemptive").thread
 
 local reply = thread.reply
@@ -45,8 +46,10 @@ M.detach = thread.detach
 ---@param min? integer threads that are started now (0)
 ---@param max? integer threads at most (4, or `min` if that is more)
 function M.init(min, max)
-  min = min == nil and 0 or min
-  thread.set_bounds(min, max or math.max(4, math.tointeger(min) or 4))
+  if min == nil then min = 0 end
+  if max == nil then max = math.max(4, type(min) == "number" and math.tointeger(min) or 4) end
+  local ok, err = pcall(thread.set_bounds, min, max)
+  if not ok then args.pass_on(err, "init") end
 end
 
 M.set_bounds = thread.set_bounds

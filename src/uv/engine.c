@@ -345,9 +345,10 @@ static void fill_standard_descriptors(void) {
 /* With the first loop of the process libuv makes a pipe, and aborts where there are no descriptors
 ** for it (three, with the one that it polls). A status. */
 static int see_descriptors(void) {
-  int fds[2], third = -1, status = 0;
-  if (pipe(fds) != 0) return uv_translate_sys_error(errno);
-  if ((third = dup(fds[0])) < 0) status = uv_translate_sys_error(errno);
+  int fds[2], third, status = uv_pipe(fds, 0, 0); /* (for no child of another thread) */
+  if (status < 0) return status;
+  if ((third = fcntl(fds[0], F_DUPFD_CLOEXEC, 0)) < 0)
+    status = uv_translate_sys_error(errno);
   close(fds[0]);
   close(fds[1]);
   if (third >= 0) close(third);

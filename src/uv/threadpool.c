@@ -12,14 +12,13 @@
 
 #define STACK_SIZE ((size_t)8 << 20) /* as libuv's own have */
 
-/* libuv reads it from the environment when the first request of the process needs a
+/* libuv reads it from the environment, in this way, when the first request of the process needs a
 ** thread. */
 int lwt_uv_pool_size(void) {
-  char text[32];
-  size_t size = sizeof text;
-  if (uv_os_getenv("UV_THREADPOOL_SIZE", text, &size) < 0) return 4;
-  int n = atoi(text);
-  return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
+  const char *text = getenv("UV_THREADPOOL_SIZE");
+  if (text == NULL) return 4;
+  unsigned n = (unsigned)atoi(text); /* (less than none is a great many) */
+  return n == 0 ? 1 : n > POOL_MAX ? POOL_MAX : (int)n;
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* one looks at a time */

@@ -8,18 +8,28 @@ local bare = require "lwt.internal.stored".bare
 local M = {}
 
 -- Channels (as weak keys) that are flushed by others at the end, with a limit in time: those of logs.
--- All other channels are waited for as long as it takes, as with what a program prints into a pager.
 M.left_out = setmetatable({}, { __mode = "k" })
 
--- Flushes each channel of a list; `report` is told what fails.
+-- What channels (as weak keys) are called that have no name of their own.
+M.names = setmetatable({}, { __mode = "k" })
+
+-- How many seconds the others are waited for at the end of a run, false: as long as it takes. stdout is
+-- always, for it is what a program prints into a pager.
+M.limit = false
+
+local function flush(ch)
+  if ch:is_closed() then return lwt.protected(ch:close()) end
+  return ch:flush()
+end
+
+-- Flushes the channels of a list, all at the same time; `report` is told what fails.
 function M.flush(list, report)
-  for _, ch in ipairs(list) do
-    local ok, err = pcall(lwt.await, ch:flush())
-    if not ok then
-      if rawequal(err, lwt.Canceled) then error(err, 0) end
-      if report then report(err) end
-    end
+  local flushing = {}
+  local function failed(err)
+    if report and not rawequal(err, lwt.Canceled) then report(err) end
   end
+  for i, ch in ipairs(list) do flushing[i] = flush(ch):catch(failed) end
+  lwt.await(lwt.join(flushing))
 end
 
 -- At the end of `run` an error can only go to the exception hook. That the other end has gone away
@@ -29,14 +39,36 @@ function M.report(err)
   lwt.async(error, err, 0)
 end
 
+-- On stderr, which may be what takes nothing.
+function M.say(text)
+  local stderr = require "lwt.io".stderr
+  stderr:write(text):state()
+  cio.flush_now(stderr)
+end
+
 -- What functions of `at_exit` write is flushed after them, each time. A task that writes on and on in the
 -- background asks for that as well, and must not keep the program from ending.
 local PASSES = 100
 local passes, counted = 0, false
 
+-- Those that have not taken it in time.
+local given_up = setmetatable({}, { __mode = "k" })
+
+local function give_up(list)
+  local unflushed = {}
+  for _, ch in ipairs(cio.unflushed(true)) do unflushed[ch] = true end
+  for _, ch in ipairs(list) do
+    if unflushed[ch] then
+      given_up[ch] = true
+      M.say(("lwt.io: what was written to %s was not taken within %g seconds\n"):format(
+        M.names[ch] or tostring(ch), M.limit))
+    end
+  end
+end
+
 -- The next run begins anew.
 local function count_anew()
-  passes = 0
+  passes, given_up = 0, setmetatable({}, { __mode = "k" })
   cio.unflushed(true)
 end
 
@@ -46,11 +78,19 @@ local function flush_at_exit()
     core.on_run_end(count_anew)
     counted = true
   end
-  local list = {}
+  local limited, unlimited = {}, {}
   for _, ch in ipairs(cio.unflushed(true)) do
-    if not M.left_out[ch] then list[#list + 1] = ch end
+    if not M.left_out[ch] and not given_up[ch] then
+      local list = M.limit and ch:fileno() ~= 1 and limited or unlimited
+      list[#list + 1] = ch
+    end
   end
-  M.flush(list, M.report)
+  local others = lwt.spawn(M.flush, unlimited, M.report)
+  if #limited > 0 then
+    local function all() M.flush(limited, M.report) end
+    if not pcall(lwt.await, lwt.with_timeout(M.limit, all)) then give_up(limited) end
+  end
+  lwt.await(others)
 end
 
 -- (Not with the storage of whoever makes the first channel.)

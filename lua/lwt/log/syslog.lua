@@ -197,6 +197,9 @@ local function wrong_place(opts)
     return proto == "unix" and "option 'host': it is for udp and tcp"
       or "option 'host': string expected, got nil"
   end
+  if opts.host and (opts.host == "" or opts.host:find("\0", 1, true)) then
+    return "option 'host': a host expected"
+  end
   if proto == "unix" and opts.port ~= nil then return "option 'port': it is for udp and tcp" end
   if proto ~= "unix" and opts.paths ~= nil then return "option 'paths': it is for this machine" end
   local port = opts.port

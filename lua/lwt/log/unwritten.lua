@@ -66,15 +66,12 @@ local function wait_for_all()
   if left_out then flush_channels() end
 end
 
--- On stderr, which may be what takes nothing.
 local function say(text)
-  if not has_uv then
+  if has_uv then
+    require "lwt.io.at_end".say(text)
+  else
     io.stderr:write(text)
-    return
   end
-  local stderr = require "lwt.io".stderr
-  stderr:write(text):state()
-  uv.io.flush_now(stderr)
 end
 
 -- At the end of `run`: waits until all is written, but not for a daemon or a pipe that takes nothing.

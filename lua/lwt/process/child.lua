@@ -112,6 +112,9 @@ local function equip(p, exit, fds, timeout)
       -- has its number by then.
       p.fds[i], fds[i] = fds[i], false
       p[PIPES[i]] = ch
+      if i == 1 then
+        require("lwt.io.at_end").names[ch] = ("stdin of process %d"):format(p.pid)
+      end
     end
   end
   if timeout then start_timer(p, timeout) end

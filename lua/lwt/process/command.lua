@@ -39,8 +39,10 @@ function M.check(cmd, opts, n, name, own)
   if t ~= nil and (type(t) ~= "number" or t ~= t or t < 0) then
     args.bad(n, name, "timeout is no time", 1)
   end
-  if opts.group ~= nil and type(opts.group) ~= "boolean" then
-    args.bad(n, name, "group is no boolean", 1)
+  for _, flag in ipairs { "group", "detached" } do
+    if opts[flag] ~= nil and type(opts[flag]) ~= "boolean" then
+      args.bad(n, name, flag .. " is no boolean", 1)
+    end
   end
   if own then check_pipes(opts, n, name, own) end
 end

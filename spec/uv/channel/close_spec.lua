@@ -1,6 +1,7 @@
 local lwt = require "lwt"
 local io = require "lwt.io"
 local expect = require "spec.support.expect"
+local script = require "spec.support.script"
 local task, failure = expect.task, expect.failure
 local await = lwt.await
 
@@ -186,5 +187,52 @@ describe("at the end of run", function()
       await(w:close())
       assert.equal("123", await(r:read()))
     end)
+  end)
+
+  it("writes that wait are carried out, of what is being closed as well", function()
+    local a, b, c = os.tmpname(), os.tmpname(), os.tmpname()
+    lwt.run(function()
+      local one, other = await(io.open_file(a, "w")), await(io.open_file(b, "w"))
+      local both = await(io.open_file(c, "w+")) -- (which has one queue for reading and writing)
+      both:write(("x"):rep(1000000))
+      both:atomic(function(ch) ch:write(("y"):rep(1000000)) return ch:flush() end)
+      one:write(("x"):rep(1000000))
+      one:write "tail"
+      other:write(("x"):rep(1000000))
+      other:close()
+    end)
+    for path, length in pairs { [a] = 1000004, [b] = 1000000, [c] = 2000000 } do
+      local file <close> = _G.io.open(path)
+      assert.equal(length, file:seek "end")
+      os.remove(path)
+    end
+  end)
+
+  it("is not waited for longer than set_exit_timeout says, and then told", function()
+    local r = script.run [[
+      local lwt, lio = require "lwt", require "lwt.io"
+      local process = require "lwt.process"
+      lio.set_exit_timeout(0.2)
+      local start, name = lwt.now(), os.tmpname()
+      local p, f
+      lwt.run(function()
+        p = process.open({ "sleep", "60" }, { stdin = "pipe" })
+        p.stdin:write(("x"):rep(1000000))
+        f = lwt.await(lio.open_file(name, "w"))
+        f:write(("x"):rep(1000000))
+      end)
+      print(lwt.now() - start < 30, p.pid)
+      p:kill "KILL"
+      print(#io.open(name):read "a")
+      os.remove(name)
+    ]]
+    assert.equal(0, r.code, r.err)
+    local pid, length = r.out:match "^true\t(%d+)\n(%d+)\n$"
+    assert.equal("1000000", length, r.out)
+    assert.equal(("lwt.io: what was written to stdin of process %s was not taken within 0.2 seconds\n")
+      :format(pid), r.err)
+    assert.is_nil(io.exit_timeout())
+    expect.refused("bad argument #1 to 'set_exit_timeout' (negative time)",
+      function() io.set_exit_timeout(-1) end)
   end)
 end)

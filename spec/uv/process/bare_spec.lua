@@ -79,7 +79,8 @@ describe("in a process that was started", function()
   end)
 
   it("with a threadpool of no or of too many threads, it has one, or as many as there can be", function()
-    for size, expected in pairs { ["0"] = "1", ["nonsense"] = "1", ["99999"] = "1024", ["3"] = "3" } do
+    for size, expected in pairs { ["0"] = "1", ["nonsense"] = "1", ["99999"] = "1024", ["3"] = "3",
+      ["-1"] = "1024", [("0"):rep(40) .. "3"] = "3" } do
       assert.equal(expected .. " 2", told("UV_THREADPOOL_SIZE=" .. size .. " LUA", [[
         out:write(require "lwt.job".pool_size(), " ", #await(require "lwt.fs".read_file "/dev/null") + 2)
       ]]))

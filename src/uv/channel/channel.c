@@ -229,18 +229,21 @@ void lwt_uv_channel_on_idle(lua_State *L, void *state) {
   if (st->idle_first == NULL) lwt->idle_stop(lwt, &st->idle);
 }
 
-void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
-  channel_state *st = channel_state_of(ch->ctx);
-  lwt_uv_channel_anchor(L, ch, idx);
-  if (!st->exit_hooked && st->at_exit != LUA_NOREF) {
-    st->exit_hooked = 1;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, st->at_exit);
-    if (lua_pcall(L, 0, 0, 0) != LUA_OK) { /* no memory: try again with the next one */
-      st->exit_hooked = 0;
-      lua_pop(L, 1);
-    }
-    lwt_uv_channel_anchor(L, ch, idx); /* a finalizer may have ended what anchored it */
+/* Something has been given to a channel that is to be written at the end of `run` at the latest. */
+static void ask_for_exit(lua_State *L, channel_state *st) {
+  if (st->exit_hooked || st->at_exit == LUA_NOREF) return;
+  st->exit_hooked = 1;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, st->at_exit);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) { /* no memory: try again with the next one */
+    st->exit_hooked = 0;
+    lua_pop(L, 1);
   }
+}
+
+void lwt_uv_channel_flush_soon(lua_State *L, channel *ch, int idx) {
+  lwt_uv_channel_anchor(L, ch, idx);
+  ask_for_exit(L, channel_state_of(ch->ctx));
+  lwt_uv_channel_anchor(L, ch, idx); /* a finalizer may have ended what anchored it */
   if (ch->idle_at == NULL) {
     lwt_uv_channel_idle_start(ch);
     ch->idle_to_flush = 1;
@@ -422,6 +425,7 @@ static inline int run(lua_State *L, view *v, op *now, int keep, int direct) {
   if (n == AGAIN) {
     if (direct) ch->ctx->lwt->wait_check(ch->ctx->lwt, L); /* may raise */
     queue(L, v, now, keep, is_free && first, later);
+    if (now->kind == OP_WRITE) ask_for_exit(L, channel_state_of(ch->ctx));
   }
   if (ch->out.len > ch->out.off && !lwt_uv_channel_will_flush(ch) && !ch->out.pending &&
       ch->out.error == 0)

@@ -76,13 +76,10 @@ static int l_of_fd(lua_State *L) {
   static const char *const names[] = {"buffer_size", "close", NULL};
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer fd = lwt_uv_check_integer(L, 1);
-  int status, sides, own = 1, flags;
+  int status, sides, own, flags;
   luaL_argcheck(L, 0 <= fd && fd <= INT_MAX, 1, "not a descriptor");
   lwt_uv_check_options(L, 3, names);
-  if (lua_istable(L, 3)) {
-    own = lua_getfield(L, 3, "close") == LUA_TNIL || lua_toboolean(L, -1);
-    lua_pop(L, 1);
-  }
+  own = lwt_uv_option_flag(L, 3, "close", 1);
   lwt_uv_check_open(ctx, L);
   flags = fcntl((int)fd, F_GETFL);
   if (flags < 0) return lwt_uv_raise(ctx, L, -errno, "of_fd", NULL, NULL);
@@ -239,9 +236,28 @@ static int l_set_default_buffer_size(lua_State *L) {
   return 0;
 }
 
-/* The open channels that have something to flush (they are alive: the hook anchors them).
-** Their order is the order in which they were made. (A table grows without finalizers: the
-** list of channels stays as it is meanwhile.) */
+/* Do writes wait for their turn, or for the port? */
+static int has_writes(const view *v, int side) {
+  for (const op *o = v->q[side].first; o != NULL; o = o->next[side])
+    if (o->kind == OP_WRITE ||
+        (o->kind == OP_ATOMIC && o->granted && has_writes(o->inner, side)))
+      return 1;
+  return 0;
+}
+
+static int is_unflushed(const channel *ch, int closing_too) {
+  const channel_out *out = &ch->out;
+  if (ch->closed || ch->first == NULL || (ch->close_op != NULL && !closing_too) ||
+      (out->error != 0 && out->told))
+    return 0;
+  return out->len != out->off || out->fly_len != out->fly_off ||
+         has_writes(ch->first, ch->shared ? READING : WRITING);
+}
+
+/* unflushed(at_exit): the channels that have something to write (they are alive: the hook or what
+** waits anchors them), at the exit those too that are being closed. Their order is the order in
+** which they were made. (A table grows without finalizers: the list of channels stays as it is
+** meanwhile.) */
 static int l_unflushed(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   channel_state *st = channel_state_of(ctx);
@@ -251,10 +267,7 @@ static int l_unflushed(lua_State *L) {
   if (at_exit) /* what comes now asks for another */
     st->exit_hooked = 0;
   for (channel *ch = st->channels; ch != NULL; ch = ch->next) {
-    channel_out *out = &ch->out;
-    if (ch->closed || ch->close_op != NULL || (out->error != 0 && out->told) ||
-        (out->len == out->off && out->fly_len == out->fly_off))
-      continue;
+    if (!is_unflushed(ch, at_exit)) continue;
     if (lwt_uv_channel_push(L, ch)) lua_rawseti(L, -2, ++n);
   }
   for (lua_Integer i = 1; i <= n / 2; i++) {

@@ -39,9 +39,10 @@ typedef struct copy_req {
   int excl;
   int in, out; /* -1: not open */
   unsigned char in_regular, out_regular;
-  char *target; /* where it goes, symbolic links resolved; NULL: `to`. malloc'd */
-  char *temp;   /* its name until it is whole; NULL: it is written in place. malloc'd */
-  char *buf;    /* what goes by hand: from `at` to `len` is still to be written */
+  unsigned char sparse; /* the file has fewer blocks than bytes */
+  char *target;         /* where it goes, symbolic links resolved; NULL: `to`. malloc'd */
+  char *temp; /* its name until it is whole; NULL: it is written in place. malloc'd */
+  char *buf;  /* what goes by hand: from `at` to `len` is still to be written */
   size_t at, len;
 } copy_req;
 
@@ -145,13 +146,35 @@ static int open_out(copy_req *c, const struct stat *from) {
   return fchmod(c->out, from->st_mode & 07777) == 0 || errno == EPERM ? 0 : -errno;
 }
 
-/* From or to something that is not a regular file. */
+/* How many bytes, `most` at most, are to be copied next: a negative status, or where there may be none
+** `most`. Both files stand there then: a hole is stepped over, and is one in the copy, which is new. */
+static ssize_t next_bytes(copy_req *c, size_t most) {
+#ifdef SEEK_DATA
+  struct stat st;
+  off_t at, data, hole = -1;
+  if (!c->sparse || !c->in_regular || !c->out_regular) return (ssize_t)most;
+  at = lseek(c->in, 0, SEEK_CUR);
+  if (at < 0 || fstat(c->in, &st) != 0) return -errno;
+  data = lseek(c->in, at, SEEK_DATA);
+  if (data < 0) data = errno == ENXIO && st.st_size > at ? st.st_size : at;
+  if (data < st.st_size) hole = lseek(c->in, data, SEEK_HOLE);
+  if (lseek(c->in, data, SEEK_SET) < 0) return -errno;
+  if (data > at && (ftruncate(c->out, data) != 0 || lseek(c->out, data, SEEK_SET) < 0))
+    return -errno;
+  if (hole > data && (size_t)(hole - data) < most) most = (size_t)(hole - data);
+#endif
+  return (ssize_t)most;
+}
+
+/* From or to something that is not a regular file, or not between these two. */
 static ssize_t copy_by_hand(copy_req *c) {
   if (c->buf == NULL && (c->buf = malloc(BY_HAND)) == NULL) return UV_ENOMEM;
   while (!lwt_uv_fs_is_stopped(&c->q)) {
     ssize_t n;
     if (c->at == c->len) {
-      n = lwt_uv_fs_read(&c->q, c->in, c->buf, BY_HAND, -1, c->in_regular);
+      n = next_bytes(c, BY_HAND);
+      if (n < 0) return n;
+      n = lwt_uv_fs_read(&c->q, c->in, c->buf, (size_t)n, -1, c->in_regular);
       if (n <= 0) return n;
       c->at = 0;
       c->len = (size_t)n;
@@ -169,7 +192,9 @@ static ssize_t copy_data(copy_req *c) {
 #ifdef __linux__
   size_t done = 0;
   while (c->in_regular && c->out_regular && !lwt_uv_fs_is_stopped(&c->q)) {
-    ssize_t n = copy_file_range(c->in, NULL, c->out, NULL, STEP, 0);
+    ssize_t n = next_bytes(c, STEP);
+    if (n < 0) return n;
+    n = copy_file_range(c->in, NULL, c->out, NULL, (size_t)n, 0);
     if (n > 0)
       done += (size_t)n;
     else if (n == 0 && done > 0)
@@ -224,6 +249,7 @@ static int open_both(copy_req *c) {
   if (fstat(c->in, &from) != 0) return -errno;
   if (S_ISDIR(from.st_mode)) return UV_EISDIR;
   c->in_regular = (unsigned char)lwt_uv_fs_is_regular(c->in, &from, O_RDONLY);
+  c->sparse = (off_t)from.st_blocks * 512 < from.st_size;
   return open_out(c, &from);
 }
 
@@ -244,7 +270,7 @@ static ssize_t run_copyfile(fs_req *q) {
 }
 
 /*---
-Copies a file, with its permissions, in one job of the threadpool and inside the system
+Copies a file, with its permissions and holes, in one job of the threadpool and inside the system
 where that is possible. A file that has the new name is replaced, with `excl` refused
 (`EEXIST`); through a symbolic link the file that it points to is. The copy is made beside
 it, as ".lwt-copy-…", and renamed when it is whole: when it fails or is cancelled, what was
@@ -265,13 +291,9 @@ static int l_copyfile(lua_State *L) {
                                          NULL,       release_copy, lwt_uv_fs_cancel};
   static const char *const names[] = {"excl", NULL};
   const char *path = lwt_uv_fs_check_path(L, 1), *to = lwt_uv_fs_check_path(L, 2);
-  int excl = 0;
   lua_settop(L, 3);
   lwt_uv_check_options(L, 3, names);
-  if (lua_istable(L, 3)) {
-    lua_getfield(L, 3, "excl");
-    excl = lua_toboolean(L, -1);
-  }
+  int excl = lwt_uv_option_flag(L, 3, "excl", 0);
   copy_req *c =
       lwt_uv_fs_new(lwt_uv_context(L), L, &class, sizeof *c, 1, 1, run_copyfile);
   lua_pushvalue(L, 2);

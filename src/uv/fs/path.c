@@ -414,8 +414,7 @@ static int l_mkdir(lua_State *L) {
   luaL_checklstring(L, 1, &length);
   if (lua_type(L, 2) == LUA_TTABLE) {
     lwt_uv_check_options(L, 2, names);
-    lua_getfield(L, 2, "parents");
-    parents = lua_toboolean(L, -1);
+    parents = lwt_uv_option_flag(L, 2, "parents", 0);
     lua_getfield(L, 2, "mode");
     lua_replace(L, 2);
     lua_settop(L, 2);

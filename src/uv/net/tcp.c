@@ -89,10 +89,17 @@ static int l_tcp_connect(lua_State *L) {
   nodelay = lwt_uv_option_flag(L, 2, "nodelay", 1);
   check_delay(L, 2);
   if (!lua_isnil(L, 2)) {
-    if (lua_getfield(L, 2, "bind") != LUA_TNIL) {
-      lwt_uv_check_address(L, 3, &from);
+    int type = lua_getfield(L, 2, "bind");
+    if (type != LUA_TNIL) {
+      luaL_argcheck(L, type == LUA_TSTRING || type == LUA_TTABLE, 2,
+                    "option 'bind' is no numeric address");
+      lua_pushvalue(L, 2);
+      lua_insert(L, 3);
+      lua_replace(L, 2); /* what is wrong with it is wrong with argument 2 */
+      lwt_uv_check_address(L, 2, &from);
       luaL_argcheck(L, from.family == AF_INET || from.family == AF_INET6, 2,
                     "option 'bind' is no numeric address");
+      lua_replace(L, 2);
       bound = 1;
     }
   }

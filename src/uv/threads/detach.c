@@ -4,9 +4,12 @@
 ** A call goes: (over the bound) -> the pool's queue -> a worker -> this state's inbox. Its
 ** state frees it. Everything that may raise is done before the call is in a queue.
 */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "threads.h"
+
+#define THREADS_MAX 10000
 
 /* ---- Calls, in the owner ----------------------------------------------------------------------- */
 
@@ -279,24 +282,33 @@ static int l_detach(lua_State *L) {
 
 /* ---- Bounds ------------------------------------------------------------------------------------ */
 
-/* Start threads up to the minimum. */
-static void fill(lwt_uv *ctx, lua_State *L, lwt_uv_pool *pool) {
+static void bound(lwt_uv_pool *pool, int min, int max) {
+  uv_mutex_lock(&pool->lock);
+  pool->min = min;
+  pool->max = max;
+  uv_cond_broadcast(&pool->more);
+  uv_mutex_unlock(&pool->lock);
+}
+
+/* Start threads up to the minimum: a status. *n: how many there are. */
+static int fill(lua_State *L, lwt_uv_pool *pool, int *n) {
   for (;;) {
     uv_mutex_lock(&pool->lock);
-    int enough = pool->nthreads >= pool->min;
+    *n = pool->nthreads;
+    int enough = *n >= pool->min;
     uv_mutex_unlock(&pool->lock);
-    if (enough) return;
+    if (enough) return 0;
     int status = lwt_uv_pool_start_thread(pool, L);
-    if (status < 0) lwt_uv_raise(ctx, L, status, "thread", NULL, NULL);
+    if (status < 0) return status;
   }
 }
 
 /*---
 Sets the least and the greatest number of worker threads, and starts threads up to the
 least. Threads beyond the greatest end after what they are doing. The bounds are 0 and 4
-at first. It raises when a thread cannot be started.
+at first. It raises when a thread cannot be started, and leaves the bounds as they were.
 @param min integer
-@param max integer at least 1
+@param max integer from 1 to 10000
 ```lua
 preemptive.set_bounds(1, 2)
 print(preemptive.get_bounds())   --> 1 2
@@ -306,15 +318,19 @@ static int l_set_bounds(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer min = lwt_uv_check_integer(L, 1), max = lwt_uv_check_integer(L, 2);
   luaL_argcheck(L, min >= 0, 1, "negative number of threads");
-  luaL_argcheck(L, max >= 1 && max <= 10000, 2, "at least 1 thread expected");
+  luaL_argcheck(L, max >= 1 && max <= THREADS_MAX, 2,
+                "a number of threads from 1 to 10000 expected");
   luaL_argcheck(L, max >= min, 2, "maximum below the minimum");
   lwt_uv_pool *pool = lwt_uv_pool_check(ctx, L);
-  uv_mutex_lock(&pool->lock);
-  pool->min = (int)min;
-  pool->max = (int)max;
-  uv_cond_broadcast(&pool->more);
-  uv_mutex_unlock(&pool->lock);
-  fill(ctx, L, pool);
+  int old_min = pool->min, old_max = pool->max, n;
+  bound(pool, (int)min, (int)max);
+  int status = fill(L, pool, &n);
+  if (status < 0) {
+    char what[64];
+    bound(pool, old_min, old_max);
+    snprintf(what, sizeof what, "thread %d of %d", n + 1, (int)min);
+    return lwt_uv_raise(ctx, L, status, "set_bounds", "name", what);
+  }
   refill(pool);
   lwt_uv_pool_start_for(pool, L);
   return 0;
