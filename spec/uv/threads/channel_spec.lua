@@ -169,6 +169,22 @@ describe("a thread channel", function()
     assert.equal("Bytes", b:to_string())
   end))
 
+  it("does not say of a message that has been received that it was withdrawn", task(function()
+    local ch = preemptive.channel(0)
+    local sent = ch:send "first"
+    assert.equal("first", await(ch:recv()))
+    assert.equal("pending", (sent:state())) -- the news is on its way
+    sent:cancel()
+    assert.is_true(pcall(await, sent))
+    local b = require "lwt.bytes".of_string "bytes"
+    local shut = ch:send(b)
+    ch:close()
+    shut:cancel() -- not sent
+    assert.equal(lwt.Canceled, select(2, pcall(await, shut)))
+    lwt.yield()
+    assert.equal("bytes", b:to_string())
+  end))
+
   it("does not take a message twice when its receiver is cancelled after it", task(function()
     local ch = preemptive.channel(0)
     local a = ch:recv()
