@@ -185,6 +185,29 @@ describe("a thread channel", function()
     assert.equal("bytes", b:to_string())
   end))
 
+  it("says of each message truly whether it was sent, however close receiver and cancel are", task(function()
+    local ch, sent = preemptive.channel(0), {}
+    local receiver = preemptive.detach(function()
+      local lwt = require "lwt"
+      return lwt.run(function()
+        local got = {}
+        for i in function() return lwt.await(ch:recv()) end do got[i] = true end
+        return got
+      end)
+    end)
+    for i = 1, 4000 do
+      local p = ch:send(i)
+      if i % 10 == 0 then
+        lwt.yield()
+        p:cancel()
+      end
+      sent[i] = (pcall(await, p))
+    end
+    ch:close()
+    local got = await(receiver)
+    for i, was_sent in ipairs(sent) do assert.equal(was_sent, got[i] == true) end
+  end))
+
   it("does not take a message twice when its receiver is cancelled after it", task(function()
     local ch = preemptive.channel(0)
     local a = ch:recv()
