@@ -5088,7 +5088,7 @@ lwt_ssl_Stream.writev = nil
 ---says, after everything that was written, that no more will come (close_notify); reading goes on
 ---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
 lwt_ssl_Stream.shutdown = nil
----says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; a write that still waits is rejected with `lwt.Closed`, and no goodbye is said then; also `<close>`
+---says goodbye, unless a write still waits (a second at most; another where the other side still sends), closes what is below; also `<close>`
 ---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
 lwt_ssl_Stream.close = nil
 ---@type fun(s: lwt.ssl.Stream): boolean

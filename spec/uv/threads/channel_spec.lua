@@ -188,10 +188,10 @@ describe("a thread channel", function()
   it("says of each message truly whether it was sent, however close receiver and cancel are", task(function()
     local ch, sent = preemptive.channel(0), {}
     local receiver = preemptive.detach(function()
-      local lwt = require "lwt"
-      return lwt.run(function()
+      local l = require "lwt"
+      return l.run(function()
         local got = {}
-        for i in function() return lwt.await(ch:recv()) end do got[i] = true end
+        for i in function() return l.await(ch:recv()) end do got[i] = true end
         return got
       end)
     end)
