@@ -34,6 +34,7 @@ local function count(path, sum)
       count(below, sum)
     elseif entry.type == "file" then
       local there, about = pcall(await, fs.stat(below))
+      if not there and about == lwt.Canceled then error(about, 0) end
       if there then
         sum.files, sum.bytes = sum.files + 1, sum.bytes + about.size
         if about.size >= LARGE then

@@ -53,6 +53,7 @@ local function tail(path, lines)
     if event.name == (name or path) or event.type == "overflow" then
       pos = copy(file, pos)
       local there, now = pcall(await, fs.stat(path))
+      if not there and now == lwt.Canceled then error(now, 0) end
       if there and now.ino ~= await(file:stat()).ino then
         await(file:close())
         file = await(fs.open(path, "r"))

@@ -118,6 +118,20 @@ describe("preemptive.detach", function()
     end)))
   end))
 
+  it("never runs what it says was cancelled, however close the two are", task(function()
+    local ran, calls = preemptive.channel(20000), {}
+    local function run(i, to) require "lwt".run(to:send(i)) end
+    for i = 1, 20000 do
+      calls[i] = preemptive.detach(run, i, ran)
+      if i % 3 == 0 then for k = i - 2, i do calls[k]:cancel() end end
+      if i % 10 == 0 then lwt.yield() end
+    end
+    local ends, told = await(lwt.settled(calls)), {}
+    ran:close()
+    for i in function() return await(ran:recv()) end do told[i] = true end
+    for i, e in ipairs(ends) do assert.equal(e.state == "fulfilled", told[i] == true) end
+  end))
+
   it("lets a worker detach", task(function()
     assert.equal(6, await(preemptive.detach(function()
       local l, p = require "lwt", require "lwt.preemptive"

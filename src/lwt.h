@@ -271,7 +271,7 @@ struct lwt_api {
   int (*enter_last)(const lwt_api *, void (*f)(lua_State *L, void *data), void *data);
   /* As promise_new, for what can be cancelled for a time only: `may_cancel` is asked
   ** first, and when it says 0 cancelling does nothing. It must not raise, nor change
-  ** anything: a cancel may also look, and then not come. */
+  ** anything for long: a cancel may also look, and then not come. */
   void (*promise_new_guarded)(const lwt_api *, lua_State *L, lwt_cancel_fn cancel,
                               void *data, int (*may_cancel)(lua_State *L, void *data));
   /* As reject, with an error that was raised elsewhere (in another Lua state, say):

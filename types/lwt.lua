@@ -4794,8 +4794,8 @@ local lwt_ThreadChannel = {}
 
 ---Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 ---has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
----withdraws the message; in a task that has yet to be told of a cancel nothing is sent before
----the task has awaited something else. Values that cannot be sent raise, see `detach`.
+---withdraws the message; once that has been taken, cancelling does nothing. In a task that has
+---yet to be told of a cancel nothing is sent before the task has awaited something else. Values that cannot be sent raise, see `detach`.
 ---```lua
 ---local ch = preemptive.channel(1)
 ---await(ch:send("one", { 2 }))
@@ -5088,7 +5088,7 @@ lwt_ssl_Stream.writev = nil
 ---says, after everything that was written, that no more will come (close_notify); reading goes on
 ---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
 lwt_ssl_Stream.shutdown = nil
----says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; also `<close>`
+---says goodbye, unless a write still waits (a second at most; another where the other side still sends), closes what is below; also `<close>`
 ---@type fun(s: lwt.ssl.Stream): lwt.Promise<nil>
 lwt_ssl_Stream.close = nil
 ---@type fun(s: lwt.ssl.Stream): boolean
@@ -5569,9 +5569,10 @@ lwt_module.at_exit = function(f) end
 
 ---Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 ---body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
----cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+---cancels all, and rejects it with `lwt.Canceled` (where body and children all end without an error in spite of it, the scope is
+---fulfilled); `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
 ---returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
----runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+---runs cleanup that must await; an endless loop with a `pcall` has to pass it on, or it never waits again); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
 ---of all that failed. A child that is cancelled by itself is not a failure.
 ---```lua
 ---print(pcall(await, lwt.scope(function(s)

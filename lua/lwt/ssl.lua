@@ -58,7 +58,7 @@ M.library = core.library
 ---@field write fun(s: lwt.ssl.Stream, data: string|lwt.Bytes|table): lwt.Promise<nil> whole, in the calls' order; fulfilled when the transport has it; withdrawn when cancelled before its turn
 ---@field writev fun(s: lwt.ssl.Stream, list: table): lwt.Promise<nil> as `write`, for a list
 ---@field shutdown fun(s: lwt.ssl.Stream): lwt.Promise<nil> says, after everything that was written, that no more will come (close_notify); reading goes on
----@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye (a second at most; another where the other side still sends, which is dropped), closes what is below; also `<close>`
+---@field close fun(s: lwt.ssl.Stream): lwt.Promise<nil> says goodbye, unless a write still waits (a second at most; another where the other side still sends), closes what is below; also `<close>`
 ---@field is_closed fun(s: lwt.ssl.Stream): boolean
 ---@field peer_certificate fun(s: lwt.ssl.Stream): table|nil `{subject=, issuer=, cn=, names=, not_before=, not_after=, serial=, sha256=, key_type=, key_bits=, pem=}`; dates as `os.time` has them
 ---@field verify_result fun(s: lwt.ssl.Stream): boolean, any whether the peer's certificate is good, and if not, the error

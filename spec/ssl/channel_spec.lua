@@ -267,6 +267,49 @@ describe("lwt.io over TLS", function()
     test.assert_clean()
   end))
 
+  it("does not end well for the other side when something that was written is thrown away", test.async(function()
+    local server = serve(function(ch)
+      local how = await(ch:read_line())
+      await(ch:write("first\n"))
+      await(ch:flush())
+      if how == "whole" then
+        await(ch:abort())
+      elseif how == "buffered" then
+        ch:write("second\n")
+        await(ch:abort())
+      elseif how == "made to wait" then
+        for _ = 1, 50 do ch:write(("x"):rep(1000000)) end
+        lwt.yield()
+        await(ch:abort())
+      end
+    end)
+    for how, whole in pairs { whole = true, buffered = false, ["made to wait"] = false } do
+      local ch <close> = await(connect(server))
+      await(ch:write_line(how))
+      assert.equal("first", await(ch:read_line()))
+      local ok, err = pcall(await, ch:read())
+      assert.equal(whole, ok, how)
+      if not ok then assert.truthy(err.code == "SSL_EOF" or err.code == "ECONNRESET", tostring(err)) end
+    end
+    await(server:shutdown())
+    -- A stream with a write that has to wait.
+    local a, b = net.socketpair()
+    local accepting = ssl.accept(a, { cert = id.cert, key = id.key })
+    local client = await(ssl.connect(b, { ca = ca.pem, name = "localhost" }))
+    local served = await(accepting)
+    local big = served:write(("x"):rep(50000000))
+    assert.is_string(await(client:read()))
+    local ended = served:close()
+    assert.equal(lwt.Closed, failure(big))
+    local ok, err
+    repeat ok, err = pcall(await, client:read()) until not ok or err == nil
+    assert.is_false(ok)
+    assert.truthy(err.code == "SSL_EOF" or err.code == "ECONNRESET", tostring(err))
+    await(ended)
+    await(client:close())
+    test.assert_clean()
+  end))
+
   it("is cut at once when the channel is aborted in the middle of the handshake", test.async(function()
     for turns = 0, 4 do
       local listener = await(net.tcp_listen("127.0.0.1:0"))

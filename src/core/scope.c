@@ -292,9 +292,10 @@ static int l_scope_cancel(lua_State *L) {
 /*---
 Structured concurrency. It runs the body as a task with a scope `s`; `s:spawn(f, ...)` starts children. The promise is resolved when the
 body and every child are done: with the body's values, or with the first failure, which cancels all the rest. Cancelling the promise
-cancels all, and rejects it with `lwt.Canceled`; `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
+cancels all, and rejects it with `lwt.Canceled` (where body and children all end without an error in spite of it, the scope is
+fulfilled); `s:cancel()` cancels all from inside, and the scope is fulfilled with what its body
 returns. Inside a canceled scope *every* await raises `lwt.Canceled` again, so that a stray `pcall` cannot swallow it (`lwt.shield`
-runs cleanup that must await); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
+runs cleanup that must await; an endless loop with a `pcall` has to pass it on, or it never waits again); an await of a task or a scope cancels that and waits for its end first. `lwt.errors(p)` has the errors
 of all that failed. A child that is cancelled by itself is not a failure.
 
 ```lua

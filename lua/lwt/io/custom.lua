@@ -31,6 +31,7 @@ local function make(functions, size)
   local start = starts(functions)
   local state = functions.seek and { seek = functions.seek, at = 0 }
   local port = cio.port(function(port, what, argument)
+    if what == "close" then argument = nil end
     start[what](argument):on_any(function(value)
       if state and what == "read" and value then
         state.at = state.at + #value

@@ -18,7 +18,7 @@ local function port_on(stream)
     read = function(n) return stream:read(n) end,
     write = function(s) return stream:write(s) end,
     shutdown = function() return stream:shutdown() end,
-    close = function() return stream:close() end,
+    close = function(torn) return stream:close(torn) end,
   }
   return cio.port(function(port, what, argument)
     methods[what](argument):on_any(function(value) port:done(what, true, value) end,

@@ -534,11 +534,24 @@ local function end_at_once(s)
   return s.below:close()
 end
 
-function Stream.close(s)
+-- Is there a write of which not all was encrypted?
+local function is_torn(s)
+  local q = s.writes
+  for i = q and q.head or 1, q and q.last or 0 do
+    local entry = q[i]
+    if not entry.left and not entry.last and entry.at < #entry.data then return true end
+  end
+  return false
+end
+
+-- Where something that was to be written is thrown away, here or (`torn`) in a channel above, there is no
+-- goodbye: by it the other side would take what it has for the whole.
+function Stream.close(s, torn)
   check(s, "close")
   if s.closing then return s.closing end
   s.closing = ended -- for calls from within what follows
   s.gone = true
+  if torn == true or is_torn(s) then s.write_error = s.write_error or lwt.Closed end
   s.conn:slow_in(true)
   s.conn:slow_out(true)
   line_up(s, s.conn:withdraw())

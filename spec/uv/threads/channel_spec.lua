@@ -169,6 +169,45 @@ describe("a thread channel", function()
     assert.equal("Bytes", b:to_string())
   end))
 
+  it("does not say of a message that has been received that it was withdrawn", task(function()
+    local ch = preemptive.channel(0)
+    local sent = ch:send "first"
+    assert.equal("first", await(ch:recv()))
+    assert.equal("pending", (sent:state())) -- the news is on its way
+    sent:cancel()
+    assert.is_true(pcall(await, sent))
+    local b = require "lwt.bytes".of_string "bytes"
+    local shut = ch:send(b)
+    ch:close()
+    shut:cancel() -- not sent
+    assert.equal(lwt.Canceled, select(2, pcall(await, shut)))
+    lwt.yield()
+    assert.equal("bytes", b:to_string())
+  end))
+
+  it("says of each message truly whether it was sent, however close receiver and cancel are", task(function()
+    local ch, sent = preemptive.channel(0), {}
+    local receiver = preemptive.detach(function()
+      local l = require "lwt"
+      return l.run(function()
+        local got = {}
+        for i in function() return l.await(ch:recv()) end do got[i] = true end
+        return got
+      end)
+    end)
+    for i = 1, 4000 do
+      local p = ch:send(i)
+      if i % 10 == 0 then
+        lwt.yield()
+        p:cancel()
+      end
+      sent[i] = (pcall(await, p))
+    end
+    ch:close()
+    local got = await(receiver)
+    for i, was_sent in ipairs(sent) do assert.equal(was_sent, got[i] == true) end
+  end))
+
   it("does not take a message twice when its receiver is cancelled after it", task(function()
     local ch = preemptive.channel(0)
     local a = ch:recv()

@@ -152,6 +152,7 @@ struct channel {
   unsigned char port_gone; /* port->close has been called for all */
   unsigned char ended;     /* … and has called back */
   unsigned char close_canceled;
+  unsigned char torn;          /* closed with something unwritten, which is thrown away */
   unsigned char timed_out;     /* it was closed at a deadline */
   unsigned char aborting;      /* abort as soon as Lua may run: close was cancelled */
   unsigned char slots;         /* of UV_READER and UV_WRITER, which are in use */

@@ -170,6 +170,8 @@ static int push_argument(lua_State *L, const port_lua *f, int what) {
   char *copy;
   if (what == READ)
     lua_pushinteger(L, (lua_Integer)f->len);
+  else if (what == CLOSE && f->ch->torn)
+    lua_pushboolean(L, 1);
   else if (what != WRITE)
     lua_pushnil(L);
   if (what != WRITE) return f->op[what].state == ASKED;

@@ -104,8 +104,8 @@ static void forget_itself(channel *c, lwt_uv_message *m) {
 /*---
 Sends the values as one message. The promise is fulfilled when the channel, or a receiver,
 has taken it; rejected with `lwt.Closed` when the channel is closed first. Cancelling it
-withdraws the message; in a task that has yet to be told of a cancel nothing is sent before
-the task has awaited something else. Values that cannot be sent raise, see `detach`.
+withdraws the message; once that has been taken, cancelling does nothing. In a task that has
+yet to be told of a cancel nothing is sent before the task has awaited something else. Values that cannot be sent raise, see `detach`.
 @param ch lwt.ThreadChannel
 @param ... any
 @return lwt.Promise<nil>

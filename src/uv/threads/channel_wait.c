@@ -3,7 +3,7 @@
 ** A thread that ends the wait of a receiver or sender takes it out of its queue, under
 ** the lock, and posts it to its state's inbox: there its promise is resolved. Between the
 ** two a receiver may be cancelled, or its state closed: the message it was given goes
-** back to the front.
+** back to the front. A sender can be cancelled no more: its message is sent.
 **
 ** Lock order: a channel's lock, then an inbox's. Messages are freed without locks.
 */
@@ -242,6 +242,20 @@ static void cancel(lua_State *L, void *data) {
   free_waiter(w);
 }
 
+/* Asked before a cancel: a receiver gives back what it was given, but what another thread has
+** taken from a sender is sent. So that none takes it before the cancel comes, the sender leaves
+** the queue here; where the cancel does not come, for want of memory, it goes there again. */
+static int may_cancel(lua_State *L, void *data) {
+  (void)L;
+  waiter *w = data;
+  if (!w->sender || w->late) return 1;
+  uv_mutex_lock(&w->channel->lock);
+  int may = w->waiting || w->closed;
+  if (w->waiting && later(w)) lwt_uv_ring_withdraw(w->channel, w);
+  uv_mutex_unlock(&w->channel->lock);
+  return may;
+}
+
 /* Protected: 1: the waiter, 2: a receipt or nil. Gives the promise. */
 static int l_make_promise(lua_State *L) {
   waiter *w = lua_touserdata(L, 1);
@@ -250,7 +264,7 @@ static int l_make_promise(lua_State *L) {
     lua_pushvalue(L, 2);
     w->receipt = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  lwt->promise_new(lwt, L, cancel, w);
+  lwt->promise_new_guarded(lwt, L, cancel, w, may_cancel);
   lua_pushvalue(L, -1);
   w->promise = luaL_ref(L, LUA_REGISTRYINDEX);
   return 1;

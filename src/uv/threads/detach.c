@@ -13,15 +13,32 @@
 
 /* ---- Calls, in the owner ----------------------------------------------------------------------- */
 
-static void enqueue(lwt_uv_pool *pool, lwt_uv_call *c) {
-  c->over = 0;
-  pool->naccepted++;
+static void put_in_queue(lwt_uv_pool *pool, lwt_uv_call *c) {
   uv_mutex_lock(&pool->lock);
   c->queued = 1;
   lwt_uv_calls_append(&pool->queue, c);
   lwt_uv_pool_count(pool, 1);
   lwt_uv_pool_wake(pool);
   uv_mutex_unlock(&pool->lock);
+}
+
+/* 0: a worker has it. */
+static int take_out_of_queue(lwt_uv_pool *pool, lwt_uv_call *c) {
+  uv_mutex_lock(&pool->lock);
+  int queued = c->queued;
+  if (queued) {
+    lwt_uv_calls_unlink(&pool->queue, c);
+    lwt_uv_pool_count(pool, -1);
+    c->queued = 0;
+  }
+  uv_mutex_unlock(&pool->lock);
+  return queued;
+}
+
+static void enqueue(lwt_uv_pool *pool, lwt_uv_call *c) {
+  c->over = 0;
+  pool->naccepted++;
+  put_in_queue(pool, c);
 }
 
 /* Is there room for one more, running or queued? */
@@ -96,11 +113,11 @@ static int l_settle(lua_State *L) {
   return 0;
 }
 
-static void deliver_call(lua_State *L, lwt_uv_post *post) {
-  lwt_uv_call *c = (lwt_uv_call *)post;
+/* The call has been run. */
+static void end_call(lua_State *L, lwt_uv_call *c) {
   lwt_uv_pool *pool = c->pool;
   lwt_uv *ctx = pool->ctx;
-  int top = lua_gettop(L), status, failed = LUA_OK;
+  int top = lua_gettop(L), failed = LUA_OK;
   pool->naccepted--;
   ctx->working--;
   refill(pool);
@@ -113,8 +130,22 @@ static void deliver_call(lua_State *L, lwt_uv_post *post) {
     failed = lua_pcall(L, 2, 0, 0);
   }
   if (failed != LUA_OK) ctx->lwt->reject(ctx->lwt, L, top + 1);
-  atomic_fetch_add(&pool->refs, 1);
   lwt_uv_call_free(c);
+}
+
+static void deliver_call(lua_State *L, lwt_uv_post *post) {
+  lwt_uv_call *c = (lwt_uv_call *)post;
+  lwt_uv_pool *pool = c->pool;
+  int top = lua_gettop(L), status;
+  atomic_fetch_add(&pool->refs, 1);
+  if (!c->held) {
+    end_call(L, c);
+  } else if (c->canceled) {
+    lwt_uv_call_free(c);
+  } else {
+    c->held = 0;
+    put_in_queue(pool, c);
+  }
   if (pool->nqueued > 0 && (status = lwt_uv_pool_start_for(pool, L)) < 0)
     fail_queued(pool, L, status);
   lwt_uv_pool_release(pool);
@@ -129,22 +160,13 @@ static void drop_call(lwt_uv_post *post) {
 static void cancel_call(lua_State *L, void *data) {
   lwt_uv_call *c = data;
   lwt_uv_pool *pool = c->pool;
-  int withdrawn = 0;
   c->canceled = 1;
-  if (c->over) {
+  if (c->over)
     lwt_uv_calls_unlink(&pool->over, c);
-    withdrawn = 1;
-  } else {
-    uv_mutex_lock(&pool->lock);
-    if (c->queued) {
-      lwt_uv_calls_unlink(&pool->queue, c);
-      lwt_uv_pool_count(pool, -1);
-      withdrawn = 1;
-    }
-    uv_mutex_unlock(&pool->lock);
-    if (withdrawn) pool->naccepted--;
-  }
-  if (!withdrawn) return;
+  else if (c->held || take_out_of_queue(pool, c))
+    pool->naccepted--;
+  else
+    return;
   pool->ctx->working--;
   if (lua_checkstack(L, 2)) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->receipt);
@@ -153,20 +175,21 @@ static void cancel_call(lua_State *L, void *data) {
   }
   forget(L, c);
   refill(pool);
-  lwt_uv_call_free(c);
+  if (!c->held) lwt_uv_call_free(c); /* else deliver_call does */
 }
 
-/* Asked before: one that runs cannot be cancelled. */
+/* Asked before: one that runs cannot be cancelled. So that no worker takes it before the cancel
+** comes, it leaves the queue here; where the cancel does not come, for want of memory, it goes
+** there again, in the next turn. */
 static int may_cancel_call(lua_State *L, void *data) {
   (void)L;
-  const lwt_uv_call *c = data;
+  lwt_uv_call *c = data;
   lwt_uv_pool *pool = c->pool;
-  int may = c->over;
-  if (may) return 1;
-  uv_mutex_lock(&pool->lock);
-  may = c->queued;
-  uv_mutex_unlock(&pool->lock);
-  return may;
+  if (c->over || c->held) return 1;
+  if (!take_out_of_queue(pool, c)) return 0;
+  c->held = lwt_uv_inbox_post(pool->owner, &c->post) == 0;
+  if (!c->held) put_in_queue(pool, c); /* the state is closing */
+  return 1;
 }
 
 /* A call with its message. Takes the message over. NULL: no memory. */

@@ -189,6 +189,7 @@ struct lwt_uv_call {
   char *traceback; /* of an error: malloc'd */
   /* Its state's. */
   int over;             /* waits for room in the queue: no worker knows it */
+  int held;             /* out of the queue to be cancelled, and posted */
   int canceled;         /* the result is not wanted any more */
   int promise, receipt; /* in the registry */
 };
