@@ -195,6 +195,8 @@ extern const luaL_Reg lwt_ssl_telling[];     /* about.c */
 void lwt_ssl_session_release(session *s);
 /* buffer.c. Room for `n` more bytes: 0 without memory. */
 int lwt_ssl_buffer_room(session *s, buffer *b, size_t n);
+/* memcpy, of a record. */
+void lwt_ssl_buffer_copy(char *to, const char *from, size_t n);
 void lwt_ssl_buffer_took(session *s, buffer *b, size_t n); /* frees it when it is empty */
 void lwt_ssl_buffer_free(session *s, buffer *b);
 

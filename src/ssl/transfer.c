@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD 16384 /* what is encrypted at once */
+#define RECORD 16384 /* bytes that a record carries, at most */
 
 static void fail(session *s) {
   s->failed = 1;
@@ -180,17 +180,18 @@ static int l_read(lua_State *L) {
 
 /* ---- Writing ------------------------------------------------------------------------ */
 
-/* Encrypt data[at, len) into the output, as much as it takes: how far it came. */
+/* Encrypt data[at, len) into the output, as much as it takes: how far it came. Each call of OpenSSL's makes
+** one record, and only the one that comes to the end gives its buffer back. */
 static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
-  size_t left = len - at;
+  if (len - at > LWT_SSL_CHUNK) len = at + LWT_SSL_CHUNK;
   if (s->failed || s->said_end) return at;
   lwt_ssl_buffer_room(s, &s->out,
-                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 + s->tickets.len
+                      len - at < LWT_SSL_CHUNK ? (len - at) + (len - at) / 64 + 256 + s->tickets.len
                                            : LWT_SSL_PIECE);
-  while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
-    size_t n = len - at < RECORD ? len - at : RECORD, put = 0;
+  while (at < len && !s->failed) {
+    size_t put = 0;
     lwt_ssl_no_errors();
-    if (SSL_write_ex(s->ssl, data + at, n, &put) != 1)
+    if (SSL_write_ex(s->ssl, data + at, len - at, &put) != 1)
       fail(s);
     else
       at += put;
