@@ -143,6 +143,7 @@ typedef struct session {
   int in_end;    /* the transport is at its end */
   int drained;   /* OpenSSL has nothing, since it was last asked */
   int no_memory;
+  int full;              /* the socket has just taken less than there was */
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
   buffer tickets;        /* for the transport, before anything else (handshake.c) */
   unsigned taken;        /* grows with whatever is taken of the buffers */
