@@ -4,8 +4,6 @@
 */
 #include "ssl.h"
 
-#include <string.h>
-
 static int bio_read(BIO *bio, char *data, size_t size, size_t *got) {
   session *s = BIO_get_data(bio);
   size_t n = s->in.len - s->in.at;
@@ -15,14 +13,14 @@ static int bio_read(BIO *bio, char *data, size_t size, size_t *got) {
     return 0;
   }
   if (n > size) n = size;
-  memcpy(data, s->in.data + s->in.at, n);
+  lwt_ssl_buffer_copy(data, s->in.data + s->in.at, n);
   lwt_ssl_buffer_took(s, &s->in, n);
   *got = n;
   return 1;
 }
 
 static void append(buffer *b, const char *data, size_t n) {
-  memcpy(b->data + b->len, data, n);
+  lwt_ssl_buffer_copy(b->data + b->len, data, n);
   b->len += n;
 }
 

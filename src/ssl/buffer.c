@@ -10,6 +10,11 @@
 #define SMALLEST 1024
 #define SMALL 4096 /* more than that: a large piece at once */
 
+/* A record is copied by pieces of so many bytes. For longer ones the C library may take `rep movsb`,
+** which is thirty times slower on AMD's Zen 3 where the two addresses differ by 1 to 31 modulo 4096. Our
+** pieces and OpenSSL's buffers, one beside the other in the heap, often do. */
+#define COPIED 2048
+
 /* The context's spare pieces belong to the main thread: they are not used while a thread
 ** of the pool works. */
 static char *take_piece(session *s, size_t cap) {
@@ -47,6 +52,16 @@ int lwt_ssl_buffer_room(session *s, buffer *b, size_t n) {
   b->at = 0;
   b->len = waiting;
   return 1;
+}
+
+void lwt_ssl_buffer_copy(char *to, const char *from, size_t n) {
+  while (n > COPIED) {
+    memcpy(to, from, COPIED);
+    to += COPIED;
+    from += COPIED;
+    n -= COPIED;
+  }
+  memcpy(to, from, n);
 }
 
 void lwt_ssl_buffer_took(session *s, buffer *b, size_t n) {

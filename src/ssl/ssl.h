@@ -143,6 +143,7 @@ typedef struct session {
   int in_end;    /* the transport is at its end */
   int drained;   /* OpenSSL has nothing, since it was last asked */
   int no_memory;
+  int full;              /* the socket has just taken less than there was */
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
   buffer tickets;        /* for the transport, before anything else (handshake.c) */
   unsigned taken;        /* grows with whatever is taken of the buffers */
@@ -195,6 +196,8 @@ extern const luaL_Reg lwt_ssl_telling[];     /* about.c */
 void lwt_ssl_session_release(session *s);
 /* buffer.c. Room for `n` more bytes: 0 without memory. */
 int lwt_ssl_buffer_room(session *s, buffer *b, size_t n);
+/* memcpy, of a record. */
+void lwt_ssl_buffer_copy(char *to, const char *from, size_t n);
 void lwt_ssl_buffer_took(session *s, buffer *b, size_t n); /* frees it when it is empty */
 void lwt_ssl_buffer_free(session *s, buffer *b);
 

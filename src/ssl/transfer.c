@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD 16384 /* what is encrypted at once */
+#define RECORD 16384 /* bytes that a record carries, at most */
 
 static void fail(session *s) {
   s->failed = 1;
@@ -81,7 +81,7 @@ static int l_receive(lua_State *L) {
 
 /* output(): what is to be sent, or nil. */
 static int l_output(lua_State *L) {
-  lwt_ssl_check_idle(L);
+  lwt_ssl_check_idle(L)->full = 0;
   return lwt_ssl_push_bytes(L, offsetof(session, out), SIZE_MAX);
 }
 
@@ -180,17 +180,19 @@ static int l_read(lua_State *L) {
 
 /* ---- Writing ------------------------------------------------------------------------ */
 
-/* Encrypt data[at, len) into the output, as much as it takes: how far it came. */
+/* Encrypt data[at, len) into the output, as much as it takes: how far it came. Each call of OpenSSL's makes
+** one record, and only the one that comes to the end gives its buffer back. */
 static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
-  size_t left = len - at;
+  if (len - at > LWT_SSL_CHUNK) len = at + LWT_SSL_CHUNK;
   if (s->failed || s->said_end) return at;
   lwt_ssl_buffer_room(s, &s->out,
-                      left < LWT_SSL_CHUNK ? left + left / 64 + 256 + s->tickets.len
-                                           : LWT_SSL_PIECE);
-  while (at < len && !s->failed && s->out.len - s->out.at < LWT_SSL_CHUNK) {
-    size_t n = len - at < RECORD ? len - at : RECORD, put = 0;
+                      len - at < LWT_SSL_CHUNK
+                          ? (len - at) + (len - at) / 64 + 256 + s->tickets.len
+                          : LWT_SSL_PIECE);
+  while (at < len && !s->failed) {
+    size_t put = 0;
     lwt_ssl_no_errors();
-    if (SSL_write_ex(s->ssl, data + at, n, &put) != 1)
+    if (SSL_write_ex(s->ssl, data + at, len - at, &put) != 1)
       fail(s);
     else
       at += put;
@@ -224,12 +226,17 @@ int lwt_ssl_send(lua_State *L, session *s, int socket) {
     if (sent > 0) lwt_ssl_buffer_took(s, &s->out, (size_t)sent);
     n -= sent > 0 ? (size_t)sent : 0;
   }
+  s->full = n > 0;
   return n == 0;
 }
 
-/* send(socket): give the socket what it takes at once: true when nothing is left. */
+/* send(socket): give the socket what it takes at once: true when nothing is left. A socket that has just
+** not taken all is not asked again: its own write is to wait now (`output`), which asks by itself. */
 static int l_send(lua_State *L) {
-  lua_pushboolean(L, lwt_ssl_send(L, lwt_ssl_check_idle(L), 2));
+  session *s = lwt_ssl_check_idle(L);
+  int full = s->full;
+  s->full = 0;
+  lua_pushboolean(L, !full && lwt_ssl_send(L, s, 2));
   return 1;
 }
 
