@@ -28,6 +28,9 @@
 --- | `SSL_PROTOCOL` | what the other side sends is not TLS |
 --- | `SSL_EOF` | the connection ended without `close_notify` |
 ---
+--- What a certificate has that a terminal would obey or not show (control characters, also those of C1, what changes the direction
+--- of writing, zero bytes, what is no UTF-8) is in messages as `\x9b`; `peer_certificate().cn` and `.names` have the bytes.
+---
 --- A handshake that takes too long is rejected with `lwt.Timeout`.
 
 local args = require "lwt.internal.args"
