@@ -166,6 +166,7 @@ end
 ---   otherwise the handshake is a full one, as it is when the server does not know the session.
 --- - `timeout`: how many seconds the handshake may take (10).
 --- - `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
+---   What is written afterwards goes out, as after the peer's `close_notify`, and fails with the socket's own error where the peer has gone.
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context|nil
 ---@return lwt.Promise<lwt.ssl.Stream>

@@ -112,6 +112,59 @@ describe("a TLS stream that is used in the middle of a call of it", function()
     try(acts["a write behind another"], function(s) return s:close() end, true)
   end)
 
+  it("closes what is below where there is no memory for the task that would see to it", function()
+    lwt.run(function()
+      local a, b = net.socketpair()
+      local serving = ssl.accept(a, server)
+      local c = await(ssl.connect(b, { context = client, name = "localhost" }))
+      local s = await(serving)
+      s:write(big):catch(function() end)
+      s:write(big):catch(function() end)
+      local spawn = lwt.spawn
+      lwt.spawn = function() error("not enough memory", 0) end
+      local ok, err = pcall(s.close, s)
+      lwt.spawn = spawn
+      assert.is_false(ok)
+      assert.equal("not enough memory", err)
+      assert.is_true(s:is_closed())
+      assert.equal(lwt.Closed, select(2, pcall(await, lwt.with_timeout(2, a:read()))))
+      await(s:close())
+      await(c:close())
+
+      local listener <close> = await(net.tcp_listen "127.0.0.1:0")
+      local address = listener:address()
+      local accepting = listener:accept()
+      lwt.spawn = function() error("not enough memory", 0) end
+      ok, err = pcall(await, ssl.connect(address, { context = client, name = "localhost" }))
+      lwt.spawn = spawn
+      assert.is_false(ok)
+      assert.equal("not enough memory", err)
+      local there <close> = await(accepting)
+      assert.is_nil(await(lwt.with_timeout(20, there:read())))
+    end)
+  end)
+
+  it("can be written to after a cut that is allowed, as after a goodbye", function()
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      lwt.run(function()
+        local a, b = net.socketpair()
+        local serving = ssl.accept(a, { context = server, allow_truncation = true })
+        local c = await(ssl.connect(b, { ca = ca.pem, max_version = version, name = "localhost" }))
+        local s = await(serving)
+        await(c:write "question")
+        assert.equal("question", await(s:read()))
+        await(b:shutdown()) -- of the socket: nothing is said in TLS
+        assert.is_nil(await(s:read()))
+        assert.is_nil(await(s:read()))
+        await(s:write "answer")
+        assert.equal("answer", await(c:read()))
+        await(s:close())
+        assert.is_nil(await(c:read()))
+        await(c:close())
+      end)
+    end
+  end)
+
   it("gives to the second shutdown what becomes of the first, though that is cancelled", function()
     lwt.run(function()
       local a, b = net.socketpair()

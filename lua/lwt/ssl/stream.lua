@@ -544,6 +544,15 @@ local function end_at_once(s)
   return s.below:close()
 end
 
+local function close_down(s)
+  local receiving = s.receiving
+  if receiving and receiving ~= true then receiving:cancel() end
+  fail_writes(s, lwt.Closed)
+  while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
+  local ok, closing = pcall(end_at_once, s)
+  return lwt.no_cancel(ok and closing or lwt.spawn(end_it, s))
+end
+
 function Stream.close(s)
   check(s, "close")
   if s.closing then return s.closing end
@@ -552,13 +561,14 @@ function Stream.close(s)
   s.conn:slow_in(true)
   s.conn:slow_out(true)
   line_up(s, s.conn:withdraw())
-  local receiving = s.receiving
-  if receiving and receiving ~= true then receiving:cancel() end
-  fail_writes(s, lwt.Closed)
-  while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
-  local ok, closing = pcall(end_at_once, s)
-  s.closing = lwt.no_cancel(ok and closing or lwt.spawn(end_it, s))
-  return s.closing
+  local ok, closing = pcall(close_down, s)
+  if not ok then
+    -- No memory. Without a goodbye, but closed; and who calls it again is given what comes of that.
+    s.closing = s.kind.close(s.below)
+    error(closing, 0)
+  end
+  s.closing = closing
+  return closing
 end
 
 function Stream.__close(s) s:close() end
