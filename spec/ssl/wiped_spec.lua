@@ -39,11 +39,13 @@ describe("lwt.ssl", function()
     r = try(both, [[require "lwt.ssl".context { role = "server", cert = arg[2] }]])
     assert.equal("", r.err)
     local other = ca:issue { name = "other", san = "DNS:localhost" }
-    r = try(other.key, [[assert(not pcall(require "lwt.ssl".context, { role = "server", cert = arg[1], key = arg[2] }))]])
+    r = try(other.key,
+      [[assert(not pcall(require "lwt.ssl".context, { role = "server", cert = arg[1], key = arg[2] }))]])
     assert.equal("", r.err)
     ca:openssl("pkcs8 -topk8 -in server.key -passout pass:secret -out locked.key")
     r = try(ca:path "locked.key",
-      [[assert(not pcall(require "lwt.ssl".context, { role = "server", cert = arg[1], key = arg[2], password = "no" }))]])
+      [[assert(not pcall(require "lwt.ssl".context,
+        { role = "server", cert = arg[1], key = arg[2], password = "no" }))]])
     assert.equal("", r.err)
   end)
 end)

@@ -50,8 +50,8 @@ describe("a TLS stream that is used in the middle of a call of it", function()
       ("%d: %s"):format(n, err))
   end
 
-  -- The peer gets whole writes in their order (but where a close has `cut` them), and an end that is said; whoever waits
-  -- is told.
+  -- The peer gets whole writes in their order (but where a close has `cut` them), and an end that is said; whoever
+  -- waits is told.
   local function try(act, within, cut)
     local n, reached = 0, true
     while reached do
