@@ -47,6 +47,7 @@ build = {
       libdirs = { "$(SSL_LIBDIR)" },
     },
     ["lwt.ssl"] = "lua/lwt/ssl.lua",
+    ["lwt.ssl.about"] = "lua/lwt/ssl/about.lua",
     ["lwt.ssl.contexts"] = "lua/lwt/ssl/contexts.lua",
     ["lwt.ssl.fifo"] = "lua/lwt/ssl/fifo.lua",
     ["lwt.ssl.handshake"] = "lua/lwt/ssl/handshake.lua",

@@ -9912,6 +9912,7 @@ lwt_ssl_module.context = function(opts) end
 ---  otherwise the handshake is a full one, as it is when the server does not know the session.
 ---- `timeout`: how many seconds the handshake may take (10).
 ---- `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
+---  What is written afterwards goes out, as after the peer's `close_notify`, and fails with the socket's own error where the peer has gone.
 ---```lua
 ---local a, b = require "lwt.net".socketpair()
 ---b:write("not TLS at all\n")

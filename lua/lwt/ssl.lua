@@ -28,6 +28,9 @@
 --- | `SSL_PROTOCOL` | what the other side sends is not TLS |
 --- | `SSL_EOF` | the connection ended without `close_notify` |
 ---
+--- What a certificate has that a terminal would obey or not show (control characters, also those of C1, what changes the direction
+--- of writing, zero bytes, what is no UTF-8) is in messages as `\x9b`; `peer_certificate().cn` and `.names` have the bytes.
+---
 --- A handshake that takes too long is rejected with `lwt.Timeout`.
 
 local args = require "lwt.internal.args"
@@ -163,6 +166,7 @@ end
 ---   otherwise the handshake is a full one, as it is when the server does not know the session.
 --- - `timeout`: how many seconds the handshake may take (10).
 --- - `allow_truncation = true`: a connection that is cut is at its end. Others are rejected with `SSL_EOF`. It is for HTTP, which sends lengths itself.
+---   What is written afterwards goes out, as after the peer's `close_notify`, and fails with the socket's own error where the peer has gone.
 ---@param where string|table|lwt.Socket|lwt.Channel|lwt.ssl.Stream
 ---@param opts table|lwt.ssl.Context|nil
 ---@return lwt.Promise<lwt.ssl.Stream>

@@ -66,6 +66,26 @@ CN = "%s"
     assert.equal("admin\0.example.org", told(id).cn)
   end)
 
+  -- C1 as UTF-8, two of the characters that turn the writing round, one that is not seen, and a byte that is no UTF-8.
+  it("is named in messages without anything that a terminal obeys", function()
+    local odd = "a\xC2\x9Bb\xE2\x80\xAEc\xD8\x9Cd\xE2\x80\x8Be"
+    local id = named("control", odd .. "+", "utf8only")
+    ca:openssl("x509 -in control.pem -outform DER -out control.der")
+    local bytes, changed = shell.read(ca:path "control.der"):gsub("e%+", "e\0")
+    assert.equal(2, changed)
+    shell.write(ca:path "control.der", bytes)
+    ca:openssl("x509 -inform DER -in control.der -out control.pem")
+    assert.equal(odd .. "\0", told(id).cn)
+    local shown = "a\\xc2\\x9bb\\xe2\\x80\\xaec\\xd8\\x9cd\\xe2\\x80\\x8be\\x00"
+    local err = with_client(id, function(client) return select(2, client:verify_result()) end)
+    assert.truthy(err.message:find("(CN=" .. shown .. ")", 1, true), err.message)
+    assert.truthy(err.message:find("^[ -~]+$"), err.message)
+    assert.truthy(told(id).subject:find("^[ -~]+$"))
+    assert.truthy(with_client(named("umlaut", "Grüße", "MASK:0x4"), function(client)
+      return select(2, client:verify_result())
+    end).message:find("(CN=Grüße)", 1, true))
+  end)
+
   it("has a long subject whole", function()
     local units = {}
     for i = 1, 12 do units[i] = "/OU=" .. ("u"):rep(60) end

@@ -9,12 +9,24 @@
 
 #include <openssl/pem.h>
 
+/* The first common name, as UTF-8, to be freed by OPENSSL_free: its length; 0: there is none. */
+static size_t common_name(X509_NAME *name, unsigned char **text) {
+  int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1), len;
+  if (at < 0) return 0;
+  len =
+      ASN1_STRING_to_UTF8(text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+  return len > 0 ? (size_t)len : 0;
+}
+
 void lwt_ssl_name_of(X509 *cert, char *text, size_t size) {
   X509_NAME *name = X509_get_subject_name(cert);
-  char cn[128];
-  if (X509_NAME_get_text_by_NID(name, NID_commonName, cn, sizeof cn) > 0)
-    snprintf(text, size, "CN=%s", cn);
-  else if (X509_NAME_entry_count(name) == 0)
+  unsigned char *cn = NULL;
+  size_t n = common_name(name, &cn);
+  if (n > 0)
+    lwt_ssl_show((const char *)cn, n, text + snprintf(text, size, "CN="), size - 3);
+  OPENSSL_free(cn);
+  if (n > 0) return;
+  if (X509_NAME_entry_count(name) == 0)
     snprintf(text, size, "no subject");
   else
     X509_NAME_oneline(name, text, (int)size);
@@ -94,16 +106,9 @@ static size_t write_issuer(X509 *cert, char *to, size_t size) {
   return write_name(X509_get_issuer_name(cert), to, size);
 }
 
-/* The first common name, as UTF-8. */
 static size_t write_cn(X509 *cert, char *to, size_t size) {
-  X509_NAME *name = X509_get_subject_name(cert);
-  int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1), len;
   unsigned char *text = NULL;
-  size_t n;
-  if (at < 0) return 0;
-  len =
-      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-  n = len > 0 ? (size_t)len : 0;
+  size_t n = common_name(X509_get_subject_name(cert), &text);
   if (to != NULL && n > size) n = 0;
   if (to != NULL && n > 0) memcpy(to, text, n);
   OPENSSL_free(text);

@@ -12,16 +12,49 @@
 
 #include <openssl/x509.h>
 
+/* How many bytes the character at s has, at most n, where it may stand in a line of a terminal: 0 for control
+** characters (also those of C1), what changes the direction of writing or is not seen, line ends, and
+** what is no UTF-8. */
+static size_t showable(const unsigned char *s, size_t n) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  size_t len = *s < 0x80 ? 1 : *s >= 0xF0 ? 4 : *s >= 0xE0 ? 3 : 2;
+  uint32_t ch = len == 1 ? *s : *s & (0x7Fu >> len);
+  if (len > n || (*s >= 0x80 && *s < 0xC0) || *s >= 0xF8) return 0;
+  for (size_t i = 1; i < len; i++) {
+    if ((s[i] & 0xC0) != 0x80) return 0;
+    ch = ch << 6 | (s[i] & 0x3Fu);
+  }
+  if (ch < least[len] || ch > 0x10FFFF || (ch >= 0xD800 && ch < 0xE000)) return 0;
+  if (ch < 0x20 || (ch >= 0x7F && ch < 0xA0) || ch == 0x61C || ch == 0xFEFF) return 0;
+  if ((ch >= 0x200B && ch <= 0x200F) || (ch >= 0x2028 && ch <= 0x202E)) return 0;
+  return ch >= 0x2060 && ch <= 0x206F ? 0 : len;
+}
+
+size_t lwt_ssl_show(const char *from, size_t n, char *to, size_t size) {
+  size_t at = 0, put = 0;
+  while (at < n) {
+    size_t len = showable((const unsigned char *)from + at, n - at);
+    if (put + (len > 0 ? len : 4) >= size) break;
+    if (len > 0)
+      memcpy(to + put, from + at, len);
+    else
+      snprintf(to + put, 5, "\\x%02x", (unsigned char)from[at]);
+    put += len > 0 ? len : 4;
+    at += len > 0 ? len : 1;
+  }
+  to[put] = '\0';
+  return put;
+}
+
 void lwt_ssl_fault_set(fault *f, const char *code, const char *format, ...) {
+  char text[sizeof f->message];
   va_list args;
   if (f->code[0] != '\0') return; /* the first is the reason of the others */
   snprintf(f->code, sizeof f->code, "%s", code);
   va_start(args, format);
-  vsnprintf(f->message, sizeof f->message, format, args);
+  vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  /* Names in certificates are whatever the peer has put there: nothing that a terminal obeys. */
-  for (char *p = f->message; *p != '\0'; p++)
-    if (iscntrl((unsigned char)*p)) *p = '?';
+  lwt_ssl_show(text, strlen(text), f->message, sizeof f->message);
 }
 
 static const char *errno_name(int err) {

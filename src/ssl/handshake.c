@@ -36,6 +36,10 @@ static step take_step(session *s) {
   r = SSL_do_handshake(s->ssl);
   if (r == 1) {
     s->open = 1;
+#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF
+    /* As if the peer had said its end: what is written after that still goes out. */
+    if (s->truncation) SSL_set_options(s->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+#endif
     hold_tickets(s);
     ERR_clear_error();
     return STEP_DONE;

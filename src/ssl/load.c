@@ -6,24 +6,72 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/pem.h>
 
-/* A source, to be read with OpenSSL's PEM functions. */
+#define FIRST 4096 /* room for a file, to begin with */
+
+/* A source, to be read with OpenSSL's PEM functions. A file is read whole, into memory that is wiped: stdio's
+** buffers would keep what there is of a key. */
 typedef struct source {
   BIO *bio;
   const char *name; /* for messages: the file, or "the text given" */
+  char *data;       /* of a file */
+  size_t cap;
 } source;
+
+static void close_source(source *s) {
+  BIO_free(s->bio);
+  OPENSSL_clear_free(s->data, s->cap);
+  s->bio = NULL;
+  s->data = NULL;
+}
+
+/* Room for more than `n` bytes; what there was is wiped. 0: no memory. */
+static int grow(source *s, size_t n) {
+  size_t cap = s->cap == 0 ? FIRST : s->cap * 2;
+  char *data;
+  if (n < s->cap) return 1;
+  data = OPENSSL_clear_realloc(s->data, s->cap, cap);
+  if (data == NULL) return 0;
+  s->data = data;
+  s->cap = cap;
+  return 1;
+}
+
+/* Read the file: how many bytes it has. -1: `f` says why. */
+static ptrdiff_t read_file(source *s, const char *path, fault *f) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC), err = errno;
+  size_t n = 0;
+  ssize_t got = fd < 0 ? -1 : 1;
+  while (got > 0 || (got < 0 && fd >= 0 && errno == EINTR)) {
+    if (!grow(s, n) || n > INT_MAX / 2) break;
+    got = read(fd, s->data + n, s->cap - n);
+    err = errno;
+    if (got > 0) n += (size_t)got;
+  }
+  if (fd >= 0) close(fd);
+  if (got == 0) return (ptrdiff_t)n;
+  if (got < 0)
+    lwt_ssl_fault_errno(f, err, path);
+  else
+    lwt_ssl_fault_set(f, n > INT_MAX / 2 ? "EFBIG" : "ENOMEM",
+                      n > INT_MAX / 2 ? "file too large" : "not enough memory");
+  return -1;
+}
 
 /* `bio` is NULL when it cannot be read: `f` says why. Never raises. */
 static source open_source(lua_State *L, int arg, fault *f) {
   size_t n;
   const char *text = lua_tolstring(L, arg, &n);
-  source s = {NULL, text};
+  source s = {NULL, text, NULL, 0};
+  ptrdiff_t read = 0;
   ERR_clear_error();
   if (n > INT_MAX) {
     lwt_ssl_fault_set(f, "EFBIG", "text of more than 2 GiB");
@@ -33,12 +81,13 @@ static source open_source(lua_State *L, int arg, fault *f) {
     s.name = "the text given";
     s.bio = BIO_new_mem_buf(text, (int)n);
   } else {
-    errno = 0;
-    s.bio = BIO_new_file(text, "r");
-    if (s.bio == NULL && errno != 0) lwt_ssl_fault_errno(f, errno, text);
+    read = read_file(&s, text, f);
+    if (read >= 0) s.bio = BIO_new_mem_buf(s.data, (int)read);
   }
   ERR_clear_error();
-  if (s.bio == NULL) lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
+  if (s.bio != NULL) return s;
+  lwt_ssl_fault_set(f, "ENOMEM", "not enough memory");
+  close_source(&s);
   return s;
 }
 
@@ -85,7 +134,7 @@ static EVP_PKEY *read_key(lua_State *L, int arg, int password, fault *f) {
   EVP_PKEY *key;
   if (s.bio == NULL) return NULL;
   key = PEM_read_bio_PrivateKey(s.bio, NULL, on_password, &a);
-  BIO_free(s.bio);
+  close_source(&s);
   ERR_clear_error();
   if (key != NULL || a.raised) return key;
   if (a.asked)
@@ -133,7 +182,7 @@ static chain *read_chain(lua_State *L, int arg, fault *f) {
   else if (n == 0)
     lwt_ssl_fault_set(f, "SSL_CERT_INVALID",
                       "there is no certificate in %s (PEM expected)", s.name);
-  BIO_free(s.bio);
+  close_source(&s);
   ERR_clear_error();
   if (f->code[0] == '\0') return list;
   free_chain(list);
@@ -301,7 +350,7 @@ static int l_revoked(lua_State *L) {
     X509_CRL_free(crl);
     n++;
   }
-  BIO_free(s.bio);
+  close_source(&s);
   if (!is_end())
     lwt_ssl_fault_set(&f, "SSL_CERT_INVALID",
                       "list of revocations (CRL) %d in %s cannot be read", n + 1, s.name);

@@ -321,8 +321,8 @@ static int l_arrival(lua_State *L) {
 
 /* withdraw() -> the read that waits, as give_reader says; or nothing. */
 static int l_withdraw(lua_State *L) {
-  session *s = lwt_ssl_check_session(L, 1);
-  if (!s->reads) return 0;
+  session *s = lwt_ssl_test_session(L, 1);
+  if (s == NULL || !s->reads) return 0;
   s->lwt->socket_unwait(s->lwt, &s->wait);
   return give_reader(L, s, 1);
 }

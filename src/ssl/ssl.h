@@ -46,6 +46,9 @@ static inline void lwt_ssl_no_errors(void) {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
+/* Copy `n` bytes that the peer may have chosen: what must not get to a terminal is written as \x9b. Gives how
+** long it is, cut to fit. */
+size_t lwt_ssl_show(const char *from, size_t n, char *to, size_t size);
 void lwt_ssl_fault_set(fault *f, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The system refuses a file, whose name stays where it is until the fault is pushed. */
@@ -270,7 +273,7 @@ int lwt_ssl_l_ocsp(lua_State *L);
 void lwt_ssl_push_certificate(lua_State *L, X509 *cert);
 /* Push a userdata that frees what is put there. May raise (memory). */
 X509 **lwt_ssl_new_holder(lua_State *L);
-/* "CN=…" or the whole name, cut to fit. */
+/* "CN=…" or the whole name, cut to fit, with nothing that a terminal obeys. */
 void lwt_ssl_name_of(X509 *cert, char *text, size_t size);
 void lwt_ssl_date(const ASN1_TIME *time, char *text, size_t size);
 

@@ -5,6 +5,7 @@
 */
 #include "ssl.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,8 +88,8 @@ static int l_output(lua_State *L) {
 
 /* pending(): how many bytes wait to be sent. */
 static int l_pending(lua_State *L) {
-  session *s = lwt_ssl_check_session(L, 1);
-  lua_pushinteger(L, (lua_Integer)(s->out.len - s->out.at));
+  const session *s = lwt_ssl_test_session(L, 1);
+  lua_pushinteger(L, s == NULL ? 0 : (lua_Integer)(s->out.len - s->out.at));
   return 1;
 }
 
@@ -155,9 +156,10 @@ void lwt_ssl_decrypt(session *s, size_t n) {
 /* read(n) -> a string; or nil and "more" (feed it), "end", or an error; nothing when a finalizer
 ** has freed the session. */
 static int l_read(lua_State *L) {
-  session *s = lwt_ssl_check_idle(L);
+  session *s = lwt_ssl_test_session(L, 1) == NULL ? NULL : lwt_ssl_check_idle(L);
   lua_Integer want = luaL_checkinteger(L, 2);
   size_t n = want > LWT_SSL_MOST ? LWT_SSL_MOST : (size_t)want;
+  if (s == NULL) return 0;
   lwt_ssl_decrypt(s, n);
   while (s->plain.len > s->plain.at) {
     if (lwt_ssl_push_bytes(L, offsetof(session, plain), n)) return 1;
@@ -200,6 +202,14 @@ static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
   return at;
 }
 
+/* Push why nothing can be encrypted any more. */
+static void push_refusal(lua_State *L, session *s) {
+  if (s->failed)
+    lwt_ssl_push_last(L, s, "write");
+  else
+    s->lwt->push_error(s->lwt, L, "EPIPE", EPIPE, "broken pipe", "write", NULL, NULL);
+}
+
 /* write(data, at) -> how many bytes of it, from `at` (0 …) on, are encrypted and in the
 ** output; or nil and the error. */
 static int l_write(lua_State *L) {
@@ -209,9 +219,9 @@ static int l_write(lua_State *L) {
   at = (size_t)luaL_checkinteger(L, 3);
   luaL_argcheck(L, at <= len, 3, "beyond the end");
   done = encrypt(s, data, at, len);
-  if (s->failed && done == at) {
+  if (done == at && at < len && (s->failed || s->said_end)) {
     lua_pushnil(L);
-    lwt_ssl_push_last(L, s, "write");
+    push_refusal(L, s);
     return 2;
   }
   lua_pushinteger(L, (lua_Integer)(done - at));
@@ -274,28 +284,35 @@ static int l_still_sends(lua_State *L) {
   return 1;
 }
 
-/* slow_in(on), slow_out(on): whether reads, and writes, have to be done in Lua. */
+/* slow_in(on), slow_out(on): whether reads, and writes, have to be done in Lua. Nothing for a session that
+** has been freed meanwhile. */
 static int l_slow_in(lua_State *L) {
-  lwt_ssl_check_session(L, 1)->slow_in = lua_toboolean(L, 2);
+  session *s = lwt_ssl_test_session(L, 1);
+  if (s != NULL) s->slow_in = lua_toboolean(L, 2);
   return 0;
 }
 
 static int l_slow_out(lua_State *L) {
-  lwt_ssl_check_session(L, 1)->slow_out = lua_toboolean(L, 2);
+  session *s = lwt_ssl_test_session(L, 1);
+  if (s != NULL) s->slow_out = lua_toboolean(L, 2);
   return 0;
 }
 
-/* finish(): say that we are done (close_notify), once. Nothing is said after a failure. */
+/* finish(): say that we are done (close_notify), once; gives the error that is in its way. Nothing is said
+** after a failure. */
 static int l_finish(lua_State *L) {
   session *s = lwt_ssl_check_idle(L);
   if (s->open && !s->failed && !s->said_end) {
-    if (!lwt_ssl_buffer_room(s, &s->out, 256)) return luaL_error(L, "not enough memory");
+    if (!lwt_ssl_buffer_room(s, &s->out, 256 + s->tickets.len))
+      return luaL_error(L, "not enough memory");
     ERR_clear_error();
-    SSL_shutdown(s->ssl);
+    if (SSL_shutdown(s->ssl) < 0) fail(s);
     ERR_clear_error();
   }
   s->said_end = 1;
-  return 0;
+  if (!s->open || !s->failed) return 0;
+  lwt_ssl_push_last(L, s, "shutdown");
+  return 1;
 }
 
 const luaL_Reg lwt_ssl_moving[] = {

@@ -44,9 +44,11 @@ static void names_of(X509 *cert, char *text, size_t size) {
     const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
     const char *comma = n > 0 ? ", " : "";
     if (name->type == GEN_DNS) {
-      n += (size_t)snprintf(text + n, size - n, "%s%.*s", comma,
-                            ASN1_STRING_length(name->d.dNSName),
-                            (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+      n += (size_t)snprintf(text + n, size - n, "%s", comma);
+      if (n < size)
+        n +=
+            lwt_ssl_show((const char *)ASN1_STRING_get0_data(name->d.dNSName),
+                         (size_t)ASN1_STRING_length(name->d.dNSName), text + n, size - n);
     } else if (name->type == GEN_IPADD) {
       const unsigned char *ip = ASN1_STRING_get0_data(name->d.iPAddress);
       if (ASN1_STRING_length(name->d.iPAddress) == 4)

@@ -39,6 +39,14 @@ end
 
 function Fifo.remove(_, entry) entry.left = true end
 
+-- Is f true of one of those that have not left?
+function Fifo.any(q, f)
+  for i = q.head, q.last do
+    if not q[i].left and f(q[i]) then return true end
+  end
+  return false
+end
+
 function Fifo.is_empty(q) return q:first() == nil end
 
 local M = {}

@@ -195,12 +195,15 @@ end
 
 -- The same over something of our own, which is closed when it fails.
 function M.start_on(lower, plan)
-  return lwt.spawn(function()
+  local begun, p = pcall(lwt.spawn, function()
     local ok, s = pcall(function() return await(M.start(lower, plan)) end)
     if ok then return s end
     pcall(lower.close, lower)
     error(s, 0)
   end)
+  if begun then return p end
+  pcall(lower.close, lower) -- no memory
+  error(p, 0)
 end
 
 return M

@@ -5,8 +5,9 @@
 -- sends. So one piece of code sends (`pump_out`: at most one write of the transport at a time, in the
 -- order in which OpenSSL made the records) and one receives (`pump_in`: at most one read at a time,
 -- and only while a read waits for plaintext); readers and writers stand in lines of their own. No
--- code here waits for the other direction. Any allocation may run a finalizer that calls any of this:
--- what a function has taken out of a line is its own.
+-- code here waits for the other direction. Any allocation may run a finalizer that calls any of this, and
+-- so may any call, for which the stack has to grow. So between a look at a stream and what is
+-- done about it there is none, or `sending` and `serving` say that others leave it alone.
 --
 -- Nearly every read and write over a socket of lwt.net needs none of this: src/ssl/methods.c does it,
 -- unless `conn:slow_in` or `conn:slow_out` have said that the lines here have to be looked at.
@@ -16,6 +17,7 @@ local core = require "lwt.core"
 local csession = require "lwt.ssl.core"
 local args = require "lwt.internal.args"
 local due = require "lwt.internal.due"
+local about = require "lwt.ssl.about"
 local fifo = require "lwt.ssl.fifo"
 local transport = require "lwt.ssl.transport"
 local waiting = require "lwt.ssl.waiting"
@@ -80,7 +82,7 @@ end
 -- Encrypt what the first in the queue has, if the last piece is gone. True when it has no more.
 local function encrypt(s, entry)
   if entry.last then
-    s.conn:finish()
+    s.write_error = s.write_error or s.conn:finish()
     return true
   end
   if entry.at >= #entry.data then return true end
@@ -100,7 +102,6 @@ end
 
 -- Give the transport what there is. False when that takes time.
 local function send(s, out)
-  s.sending = true
   local ok, p = pcall(s.kind.write, s.below, out)
   if not ok then p = rejected(p) end
   local state, err = p:state()
@@ -110,42 +111,56 @@ local function send(s, out)
     if ok then return false end
     state = "rejected" -- its failure would be lost
   end
-  s.sending = nil
   if state == "rejected" then s.write_error = s.write_error or err end
   return true
 end
 
-local function look_out(s)
-  s.conn:slow_out(not s.kind.is_socket or s.sending or s.ended or s.write_error ~= nil
-    or first(s.writes) ~= nil or s.conn:pending() > 0)
+-- (The part in C looks itself whether something is to be sent, and whether our end is said.)
+local function is_slow_out(s)
+  return not s.kind.is_socket or s.ended == true or s.sending ~= nil or s.write_error ~= nil
+    or s.writes ~= nil and s.writes.head <= s.writes.last
+end
+
+-- One step: true when there may be another.
+local function push_some(s)
+  local entry = first(s.writes)
+  local over = entry and s.conn:pending() == 0 and encrypt(s, entry)
+  local out = not s.write_error and not (s.kind.is_socket and s.conn:send(s.below))
+    and s.conn:output()
+  if s.write_error then
+    fail_writes(s, s.write_error)
+    return false
+  elseif out then
+    if not send(s, out) then return false end
+  elseif not entry then
+    return false
+  end
+  if over and not s.write_error and entry == first(s.writes) then
+    s.writes:pop()
+    resolve(entry)
+  end
+  return true
 end
 
 local function push_out(s)
   while not s.sending and not s.gone do
-    local entry = first(s.writes)
-    local over = entry and s.conn:pending() == 0 and encrypt(s, entry)
-    local out = not s.write_error and not (s.kind.is_socket and s.conn:send(s.below))
-      and s.conn:output()
-    if s.write_error then
-      fail_writes(s, s.write_error)
-      return
-    elseif out then
-      if not send(s, out) then return end
-    elseif not entry then
-      return
-    end
-    if over and not s.write_error and entry == first(s.writes) then
-      s.writes:pop()
-      resolve(entry)
-    end
+    s.sending = true
+    local more = push_some(s)
+    if s.sending == true then s.sending = nil end
+    if not more and (s.sending or s.write_error ~= nil or s.conn:pending() == 0
+      and first(s.writes) == nil) then return end
   end
 end
 
 local function pump_out(s)
   if s.gone then return end
-  s.conn:slow_out(true)
+  local slow = true
+  s.conn:slow_out(slow)
   push_out(s)
-  if not s.gone then look_out(s) end
+  while not s.gone and slow ~= is_slow_out(s) do
+    slow = not slow
+    s.conn:slow_out(slow)
+  end
 end
 M.pump_out = pump_out
 
@@ -223,43 +238,51 @@ local function receive(s)
     s.receiving = nil
     error(data, 0)
   end
-  s.receiving = nil
   if state == "fulfilled" then
     feed(s, data)
   else
     s.read_error = data
   end
+  s.receiving = nil
   return true
 end
 
-local function look_in(s)
-  s.conn:slow_in(not s.kind.is_socket or s.receiving or s.back ~= nil or s.read_error ~= nil
-    or first(s.reads) ~= nil)
+local function is_slow_in(s)
+  return not s.kind.is_socket or s.serving == true or s.receiving ~= nil or s.back ~= nil
+    or s.read_error ~= nil or s.reads ~= nil and s.reads.head <= s.reads.last
 end
 
-local function serve_line(s)
-  while not s.gone do
-    local entry = first(s.reads)
-    if not entry then return end
-    s.reads:pop()
-    local ok, data, why = pcall(take, s, entry.n)
-    if not ok then data, why = nil, data end
-    if data or why ~= "more" then
-      give(s, entry, data, why)
-    else
-      s.reads:put_back(entry)
-      if s.receiving then return end
-      if s.conn:pending() > UNSENT then return end -- `sent` goes on
-      if not receive(s) then return end
-    end
+local function look_in(s)
+  local slow
+  repeat
+    if s.gone then return end
+    slow = is_slow_in(s)
+    s.conn:slow_in(slow)
+  until slow == is_slow_in(s)
+end
+
+-- The first read gets what there is: true when there may be something for the next.
+local function serve_first(s)
+  local entry = first(s.reads)
+  if not entry then return false end
+  local ok, data, why = pcall(take, s, entry.n)
+  if not ok then data, why = nil, data end
+  if data or why ~= "more" then
+    s.reads:remove(entry)
+    give(s, entry, data, why)
+    return true
   end
+  if s.receiving or s.conn:pending() > UNSENT then return false end -- `received`, `sent` go on
+  return receive(s)
 end
 
 local function pump_in(s)
-  if s.gone then return end
+  if s.gone or s.serving then return end
+  s.serving = true
   s.conn:slow_in(true)
-  serve_line(s)
-  if not s.gone then look_in(s) end
+  while not s.gone and serve_first(s) do end
+  s.serving = nil
+  look_in(s)
 end
 
 local function go_on(s)
@@ -270,8 +293,8 @@ end
 -- Called by promises of the transport: when there is no memory to go on, the reads and writes that
 -- wait are rejected with that.
 function M.give_up(s, err)
+  s.receiving, s.sending, s.serving = nil, nil, nil
   if s.gone then return end
-  s.receiving, s.sending = nil, nil
   s.read_error = s.read_error or err
   while first(s.reads) do give(s, s.reads:pop(), nil, err) end
   s.write_error = s.write_error or err
@@ -285,9 +308,9 @@ local function proceed(s, f)
 end
 
 function M.received(s, data)
-  s.receiving = nil
   if s.gone then return end
   feed(s, data)
+  s.receiving = nil
   proceed(s, go_on)
 end
 
@@ -322,7 +345,6 @@ local function stand_first(s, promise, n, number)
   local entry = { n = n, promise = promise or reader, resolver = reader }
   if promise then promise:on_cancel(function() withdraw_read(s, entry) end) end
   local q = line(s, "reads")
-  if s.gone then return end
   s.conn:slow_in(true)
   q:put_back(entry)
 end
@@ -331,7 +353,7 @@ end
 local function line_up(s, promise, n, number)
   if promise == nil then return end
   local ok, err = pcall(stand_first, s, promise, n, number)
-  if not ok or s.gone then drop(s.conn, promise, number, ok and lwt.Closed or err) end
+  if not ok or s.gone then drop(s.conn, promise, number, s.gone and lwt.Closed or err) end
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
@@ -363,10 +385,10 @@ local function stand_last(s, n)
   local promise, resolver = task()
   local entry = { n = n, promise = promise, resolver = resolver }
   promise:on_cancel(function() withdraw_read(s, entry) end)
-  local q = line(s, "reads")
-  if s.gone then return rejected(lwt.Closed) end
-  q:push(entry)
-  return promise
+  line(s, "reads"):push(entry)
+  if not s.gone then return promise end
+  s.reads:remove(entry)
+  return rejected(lwt.Closed)
 end
 
 local function slow_read(s, n)
@@ -375,7 +397,7 @@ local function slow_read(s, n)
   s.conn:slow_in(true)
   line_up(s, s.conn:withdraw())
   if s.gone then return rejected(lwt.Closed) end
-  if first(s.reads) == nil then
+  if first(s.reads) == nil and not s.serving then
     local data, why = take(s, n)
     if why ~= "more" then
       if not s.gone then
@@ -417,79 +439,67 @@ local function after_the_end()
   return core.error { code = "EPIPE", errno = 32, message = "broken pipe", op = "write" }
 end
 
--- Why nothing can be written any more, or nil.
-local function refusal(s)
-  if s.gone then return lwt.Closed end
-  return s.ended and after_the_end() or s.write_error
+-- What a write gives where nothing can be written any more, or nil.
+local function refusal(s, entry)
+  if s.gone then return rejected(lwt.Closed) end
+  if s.ended then return entry.last and s.ending or rejected(after_the_end()) end
+  if s.write_error ~= nil then return rejected(s.write_error) end
+  return nil
+end
+
+-- (No call is between the second look and the place in the line.)
+local function stand(s, entry, promise)
+  local q = line(s, "writes")
+  s.conn:slow_out(true)
+  local refused = refusal(s, entry)
+  if refused then return refused end
+  if entry.last then s.ended, s.ending = true, promise end
+  local place = q.last + 1
+  q[place], q.last = entry, place
+  return nil
 end
 
 local function begin(s, entry)
   if any_due[1] and cancel_due() then return later(begin, s, entry) end
-  local why = refusal(s)
-  if why then return rejected(why) end
+  local refused = refusal(s, entry)
+  if refused then return refused end
   local promise, resolver = task()
   entry.promise, entry.resolver = promise, resolver
   -- A write that is encrypted in part has to go out whole: only its promise is rejected then.
   promise:on_cancel(function()
     if entry.at == 0 and not entry.last then s.writes:remove(entry) end
   end)
-  local q = line(s, "writes")
-  why = refusal(s) -- a finalizer may have ended it
-  if why then return rejected(why) end
-  if entry.last then s.ended = true end
-  s.conn:slow_out(true)
-  q:push(entry)
+  refused = stand(s, entry, promise) -- (a finalizer may have ended it)
+  if refused then return refused end
   proceed(s, pump_out)
   return promise
-end
-
-local function text_of(data)
-  local kind = type(data)
-  if kind == "string" then return data end
-  if kind == "number" then return tostring(data) end
-  local mt = kind == "userdata" and getmetatable(data)
-  return mt and mt.__name == "lwt.bytes" and data:to_string() or nil
-end
-
-local function joined(data, name, up)
-  local text = text_of(data)
-  if text then return text end
-  local parts, list = {}, type(data) == "table" and getmetatable(data) == nil
-  for i = 1, list and #data or 0 do
-    parts[i] = text_of(data[i])
-    list = list and parts[i] ~= nil
-  end
-  if list then return table.concat(parts) end
-  args.wrong(2, name, "string, lwt.bytes or a list of them", data, up)
 end
 
 -- Called by the method in C; `done`: how many bytes of it are encrypted already.
 local function write(s, data, done)
   check(s, "write", 2)
-  return begin(s, { data = joined(data, "write", 2), at = done or 0 })
+  return begin(s, { data = transport.joined(data, "write", 2), at = done or 0 })
 end
 
 Stream.read, Stream.write = csession.methods(Stream, read, write, fulfilled())
 
 function Stream.writev(s, list)
   check(s, "writev")
-  return s:write(joined(list, "writev", 1))
+  return s:write(transport.joined(list, "writev", 1))
 end
 
 function Stream.shutdown(s)
   check(s, "shutdown")
-  if s.ended and not s.gone then return s.ending end
-  local p = begin(s, { data = "", at = 0, last = true })
-  s.ending = s.ending or p:no_cancel()
-  return p
+  return begin(s, { data = "", at = 0, last = true }):protected()
 end
 
 -- ---- The end -------------------------------------------------------------------------------------
 
 -- Sends our close_notify, though the peer may have gone: false when it could not be sent.
 local function goodbye(s)
+  while s.sending == true do await(lwt.pause()) end -- a finalizer closes it in the middle of that
   local p = s.sending
-  if p and p ~= true then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
+  if p then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
   if s.write_error or s.sending or s.conn:is_busy() then return false end
   s.conn:finish()
   if s.kind.is_socket and s.conn:send(s.below) then return true end
@@ -534,14 +544,16 @@ local function end_at_once(s)
   return s.below:close()
 end
 
--- Is there a write of which not all was encrypted?
-local function is_torn(s)
-  local q = s.writes
-  for i = q and q.head or 1, q and q.last or 0 do
-    local entry = q[i]
-    if not entry.left and not entry.last and entry.at < #entry.data then return true end
-  end
-  return false
+-- A write of which not all was encrypted.
+local function is_torn(entry) return not entry.last and entry.at < #entry.data end
+
+local function close_down(s)
+  local receiving = s.receiving
+  if receiving and receiving ~= true then receiving:cancel() end
+  fail_writes(s, lwt.Closed)
+  while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
+  local ok, closing = pcall(end_at_once, s)
+  return lwt.no_cancel(ok and closing or lwt.spawn(end_it, s))
 end
 
 -- Where something that was to be written is thrown away, here or (`torn`) in a channel above, there is no
@@ -551,17 +563,18 @@ function Stream.close(s, torn)
   if s.closing then return s.closing end
   s.closing = ended -- for calls from within what follows
   s.gone = true
-  if torn == true or is_torn(s) then s.write_error = s.write_error or lwt.Closed end
+  if torn == true or s.writes and s.writes:any(is_torn) then s.write_error = s.write_error or lwt.Closed end
   s.conn:slow_in(true)
   s.conn:slow_out(true)
   line_up(s, s.conn:withdraw())
-  local receiving = s.receiving
-  if receiving and receiving ~= true then receiving:cancel() end
-  fail_writes(s, lwt.Closed)
-  while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
-  local ok, closing = pcall(end_at_once, s)
-  s.closing = lwt.no_cancel(ok and closing or lwt.spawn(end_it, s))
-  return s.closing
+  local ok, closing = pcall(close_down, s)
+  if not ok then
+    -- No memory. Without a goodbye, but closed; and who calls it again is given what comes of that.
+    s.closing = s.kind.close(s.below)
+    error(closing, 0)
+  end
+  s.closing = closing
+  return closing
 end
 
 function Stream.__close(s) s:close() end
@@ -575,37 +588,7 @@ function Stream.is_closed(s)
   return s.gone == true
 end
 
--- ---- About the connection --------------------------------------------------------------------------
-
--- Asked again after the close, it is what it was.
-local function telling(name, f)
-  Stream[name] = function(s, ...)
-    check(s, name)
-    local told = s.gone and { false } or table.pack(pcall(f, s.conn, ...))
-    if told[1] then return table.unpack(told, 2, told.n) end
-    if s.gone then error(("'%s' on a closed TLS stream"):format(name), 2) end
-    error(told[2], 0)
-  end
-end
-
-telling("peer_certificate", function(conn) return conn:certificate() end)
-telling("verify_result", function(conn) return conn:checked() end)
-telling("alpn", function(conn) return conn:alpn() end)
-telling("version", function(conn) return conn:version() end)
-telling("cipher", function(conn) return conn:cipher() end)
-telling("sni", function(conn) return conn:sni() end)
-telling("session", function(conn) return conn:session() end)
-telling("is_reused", function(conn) return conn:is_reused() end)
-telling("is_stapled", function(conn) return conn:is_stapled() end)
-
-function Stream.export_keying_material(s, label, n, about)
-  check(s, "export_keying_material")
-  if s.gone then error("'export_keying_material' on a closed TLS stream", 2) end
-  local ok, key = pcall(s.conn.export, s.conn, label, n, about)
-  if not ok then args.pass_on(key, "export_keying_material") end
-  return key
-end
-
+about.show(Stream, check)
 transport.show(Stream, check)
 waiting.show(Stream, write)
 

@@ -73,6 +73,27 @@ function M.check_given(data, empty)
     and "no byte a thousand times in a row" or "no string, but a " .. args.type_name(data)), 0)
 end
 
+local function text_of(data)
+  local kind = type(data)
+  if kind == "string" then return data end
+  if kind == "number" then return tostring(data) end
+  local mt = kind == "userdata" and getmetatable(data)
+  return mt and mt.__name == "lwt.bytes" and data:to_string() or nil
+end
+
+-- What is given to be written, as one string.
+function M.joined(data, name, up)
+  local text = text_of(data)
+  if text then return text end
+  local parts, list = {}, type(data) == "table" and getmetatable(data) == nil
+  for i = 1, list and #data or 0 do
+    parts[i] = text_of(data[i])
+    list = list and parts[i] ~= nil
+  end
+  if list then return table.concat(parts) end
+  args.wrong(2, name, "string, lwt.bytes or a list of them", data, up)
+end
+
 -- Methods of TLS streams for which what is below answers, at the line that calls them.
 function M.show(Stream, check)
   for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do

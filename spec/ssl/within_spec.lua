@@ -1,0 +1,184 @@
+-- A finalizer that uses a TLS stream in the middle of what the stream does. Any call may run one, where the stack
+-- has to grow for it: here a hook of the n-th call is in its place, for every n.
+
+local lwt = require "lwt"
+local net = require "lwt.net"
+local ssl = require "lwt.ssl"
+local core = require "spec.support.core"
+local await = lwt.await
+
+describe("a TLS stream that is used in the middle of a call of it", function()
+  local ca, server, client
+  local big = ("0123456789"):rep(30000)
+
+  setup(function()
+    ca = require "spec.support.ca".make()
+    local id = ca:issue { name = "server", san = "DNS:localhost" }
+    server = ssl.context { role = "server", cert = id.cert, key = id.key }
+    client = ssl.context { ca = ca.pem }
+  end)
+  teardown(function() ca:remove() end)
+
+  -- Calls act(s), and within(s) before its n-th call of a function; false when there are not so many. What goes on and
+  -- on is ended.
+  local function call(n, s, act, within)
+    local count, steps, reached, other = 0, 0, false, nil
+    debug.sethook(function(event)
+      if event == "count" then
+        steps = steps + 1
+        if steps > 300 then error("it goes on for ever", 0) end
+        return
+      end
+      count = count + 1
+      if count == n then
+        reached = true
+        other = within(s)
+      end
+    end, "c", 10000)
+    local ok, p = pcall(act, s)
+    debug.sethook()
+    assert.is_true(ok, tostring(p))
+    return reached, p, other
+  end
+
+  local ALLOWED = { EPIPE = true }
+
+  local function check(p, n)
+    if not p then return end
+    local ok, err = pcall(await, lwt.with_timeout(20, lwt.no_cancel(p)))
+    assert.is_true(ok or rawequal(err, lwt.Closed) or type(err) == "table" and ALLOWED[err.code] == true,
+      ("%d: %s"):format(n, err))
+  end
+
+  -- The peer gets whole writes in their order (but where a close has `cut` them), and an end that is said; whoever
+  -- waits is told.
+  local function try(act, within, cut)
+    local n, reached = 0, true
+    while reached do
+      n = n + (os.getenv "LWT_UNDER" and core.count(7, 1) or 1)
+      lwt.run(function()
+        local a, b = net.socketpair()
+        local serving = ssl.accept(a, server)
+        local c = await(ssl.connect(b, { context = client, name = "localhost" }))
+        local s = await(serving)
+        local reading = lwt.spawn(function()
+          local got = {}
+          while true do
+            local data = await(c:read())
+            if data == nil then break end
+            got[#got + 1] = data
+          end
+          await(c:close())
+          return table.concat(got)
+        end)
+        await(c:write "12345678901234567890")
+        local p, other
+        reached, p, other = call(n, s, act, within)
+        check(p, n)
+        check(other, n)
+        check(s:close(), n)
+        local got = await(lwt.with_timeout(20, reading))
+        if cut then
+          assert.is_true(got == (big .. "hello"):sub(1, #got))
+        else
+          assert.is_true((got:gsub(big, ""):gsub("hello", "")) == "")
+        end
+      end)
+    end
+  end
+
+  local acts = {
+    ["a write behind another"] = function(s)
+      local first, second = s:write(big), s:write "hello"
+      first:catch(function() end)
+      return second
+    end,
+    ["a shutdown"] = function(s) return s:shutdown() end,
+    ["a read"] = function(s) return s:read(10) end,
+  }
+  local withins = {
+    ["a shutdown"] = function(s) return s:shutdown() end,
+    ["a write"] = function(s) return s:write(big) end,
+    ["a read"] = function(s) return s:read(3) end,
+  }
+
+  for name, act in pairs(acts) do
+    for other, within in pairs(withins) do
+      it(("goes on as it should: %s in %s"):format(other, name), function() try(act, within) end)
+    end
+  end
+
+  it("says its end and is closed, where the call is a close", function()
+    try(acts["a write behind another"], function(s) return s:close() end, true)
+  end)
+
+  it("closes what is below where there is no memory for the task that would see to it", function()
+    lwt.run(function()
+      local a, b = net.socketpair()
+      local serving = ssl.accept(a, server)
+      local c = await(ssl.connect(b, { context = client, name = "localhost" }))
+      local s = await(serving)
+      s:write(big):catch(function() end)
+      s:write(big):catch(function() end)
+      local spawn = lwt.spawn
+      lwt.spawn = function() error("not enough memory", 0) end
+      local ok, err = pcall(s.close, s)
+      lwt.spawn = spawn
+      assert.is_false(ok)
+      assert.equal("not enough memory", err)
+      assert.is_true(s:is_closed())
+      assert.equal(lwt.Closed, select(2, pcall(await, lwt.with_timeout(2, a:read()))))
+      await(s:close())
+      await(c:close())
+
+      local listener <close> = await(net.tcp_listen "127.0.0.1:0")
+      local address = listener:address()
+      local accepting = listener:accept()
+      lwt.spawn = function() error("not enough memory", 0) end
+      ok, err = pcall(await, ssl.connect(address, { context = client, name = "localhost" }))
+      lwt.spawn = spawn
+      assert.is_false(ok)
+      assert.equal("not enough memory", err)
+      local there <close> = await(accepting)
+      assert.is_nil(await(lwt.with_timeout(20, there:read())))
+    end)
+  end)
+
+  it("can be written to after a cut that is allowed, as after a goodbye", function()
+    for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+      lwt.run(function()
+        local a, b = net.socketpair()
+        local serving = ssl.accept(a, { context = server, allow_truncation = true })
+        local c = await(ssl.connect(b, { ca = ca.pem, max_version = version, name = "localhost" }))
+        local s = await(serving)
+        await(c:write "question")
+        assert.equal("question", await(s:read()))
+        await(b:shutdown()) -- of the socket: nothing is said in TLS
+        assert.is_nil(await(s:read()))
+        assert.is_nil(await(s:read()))
+        await(s:write "answer")
+        assert.equal("answer", await(c:read()))
+        await(s:close())
+        assert.is_nil(await(c:read()))
+        await(c:close())
+      end)
+    end
+  end)
+
+  it("gives to the second shutdown what becomes of the first, though that is cancelled", function()
+    lwt.run(function()
+      local a, b = net.socketpair()
+      local serving = ssl.accept(a, server)
+      local c = await(ssl.connect(b, { context = client, name = "localhost" }))
+      local s = await(serving)
+      s:write(big):catch(function() end)
+      s:write(big):catch(function() end)
+      local p = s:shutdown()
+      p:cancel()
+      local q = s:shutdown()
+      while await(c:read()) do end
+      await(q)
+      await(lwt.both(s:close(), c:close()))
+    end)
+  end)
+end)
