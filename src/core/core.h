@@ -91,7 +91,6 @@ enum {
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
   F_HEARD = 8192,   /* made by core.hear: where it cannot be told, its U_LOST is lost */
-  F_SHELL = 16384,  /* task: it withdrew from a list, in which its shell may still be */
   F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
@@ -171,7 +170,8 @@ typedef struct task {
   uint16_t above; /* waiting: how many values lie above what wait_idx says */
   int wait_idx;   /* waiting: where in wait_co that promise (or mvar) is */
   union {
-    const void *awaited; /* D_NONE: the promise, by its address alone */
+    const void *awaited; /* D_NONE: the promise, by its address alone; or where in a list of
+                            waiters it stands */
     struct {
       uint32_t ticket, cell; /* D_MVAR: its place there, and which mvar: by its address */
     };
@@ -364,7 +364,6 @@ API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *w
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
-API void lwt_promise_drop_shells(lua_State *L, int idx, promise *p);
 API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);

@@ -174,8 +174,8 @@ static inline void finalized(lua_State *L, lwt_context *c, int ok) {
   pass_on(L, c, SRC);
 }
 
-/* Does the child w, which follows what it has returned, follow src? As a task it may have withdrawn
-** from src, and its shell is told. */
+/* Does the child w, which follows what it has returned, follow src? It may have waited there as a
+** task, and been unable to withdraw. */
 static inline int follows(lua_State *L, const promise *src) {
   int is = lua_getiuservalue(L, WAITER, U_DEP) == LUA_TUSERDATA &&
            lwt_promise_find(L, lua_gettop(L)) == src;
@@ -186,12 +186,6 @@ static inline int follows(lua_State *L, const promise *src) {
 static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   int ok = src->state == S_FULFILLED;
   switch (w->kind) {
-  case K_TASK:
-    if (lwt_task_is_waiting_for(L, (task *)w, src)) {
-      lua_pushvalue(L, WAITER);
-      lwt_task_wake(L, c, (task *)w);
-    }
-    break;
   case K_BIND:
   case K_MAP:
     if (ok)
@@ -271,10 +265,12 @@ static void pop_chunk(lua_State *L, lwt_context *c) {
   }
 }
 
-/* Takes the next waiter off the work stack into WAITER, its promise into SRC.
-** Returns NULL when the entry was none, or had nothing left. */
+/* Takes the next waiter off the work stack into WAITER, its promise into SRC. Returns NULL
+** when there is nothing more to do for it: a task is ready then. */
 static promise *next_waiter(lua_State *L, lwt_context *c) {
   chunk *h;
+  promise *w;
+  const void *place;
   lua_settop(L, HANDLER);
   pushreg(L, c->r_work);
   if (lua_getmetatable(L, -1)) { /* a promise of choice.c */
@@ -292,12 +288,18 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
   h = (chunk *)lua_touserdata(L, -1);
   if (h->first < h->len) {
     lua_getiuservalue(L, -1, H_ITEM + h->first);
+    place = &h->places[h->first++];
+    w = (promise *)lua_touserdata(L, -1);
+    if (lwt_waiter_left(w, place)) return NULL;
+    if (w->kind == K_TASK) {
+      lwt_task_wake(L, c, (task *)w);
+      return NULL;
+    }
     lua_replace(L, WAITER);
     lua_getiuservalue(L, -1, H_SOURCE);
     lua_replace(L, SRC);
-    h->first++;
     lua_settop(L, HANDLER);
-    return (promise *)lua_touserdata(L, WAITER);
+    return w;
   }
   pop_chunk(L, c);
   return NULL;
@@ -384,18 +386,14 @@ static void give_up_one(lua_State *L, lwt_context *c) {
   }
   h = (chunk *)lua_touserdata(L, at);
   if (h->first < h->len) {
-    task *t;
-    lua_getiuservalue(L, at, H_ITEM + h->first++);
-    t = (task *)lua_touserdata(L, at + 1);
-    if (t->p.kind != K_TASK) {
+    promise *w;
+    lua_getiuservalue(L, at, H_ITEM + h->first);
+    w = (promise *)lua_touserdata(L, at + 1);
+    if (lwt_waiter_left(w, &h->places[h->first++])) return;
+    if (w->kind == K_TASK)
+      lwt_task_wake(L, c, (task *)w);
+    else
       fail_waiter(L, c, at + 1, err);
-    } else {
-      lua_getiuservalue(L, at, H_SOURCE);
-      if (lwt_task_is_waiting_for(L, t, (promise *)lua_touserdata(L, at + 2))) {
-        lua_settop(L, at + 1);
-        lwt_task_wake(L, c, t);
-      }
-    }
     return;
   }
   pop_chunk(L, c);
