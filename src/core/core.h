@@ -207,6 +207,9 @@ typedef struct timer {
 
 typedef struct frame frame; /* cancel.c */
 
+#define MAX_NEST 16    /* resolutions inside one another before they are deferred */
+#define MAX_RESUMES 10 /* tasks started inside one another before they queue */
+
 struct lwt_context {
   lua_State *L; /* the main thread */
   lwt_api api;
@@ -223,8 +226,10 @@ struct lwt_context {
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
   uint8_t has_deferred; /* the deferred queue is not empty */
-  uint32_t currents;    /* how often r_current was set */
-  uint32_t forgotten;   /* that number when it was last emptied */
+  uint32_t currents;    /* how often r_current was set, or one of r_hands */
+  uint32_t forgotten;   /* that number when they were last emptied */
+  int deepest;          /* the largest nest since then */
+  int r_hands[MAX_NEST]; /* registry keys: whom each of the resolutions is telling */
   promise *current_waiter,
       *source;        /* with has_current: what r_current and r_source hold */
   uint32_t told;      /* how many waiters were told, ever */
@@ -303,9 +308,6 @@ struct lwt_context {
       r_mvar_mt, r_mvar_view_mt, r_mvar_pause, r_show, r_unview, r_stored, r_due,
       r_refused, r_owed, r_lost, r_lost_error;
 };
-
-#define MAX_NEST 16    /* resolutions inside one another before they are deferred */
-#define MAX_RESUMES 10 /* tasks started inside one another before they queue */
 
 #define REG LUA_REGISTRYINDEX
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)

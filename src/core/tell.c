@@ -8,6 +8,8 @@
 **                                                linked through H_LINK
 **   current (r_current, r_source): the single waiter to be told next, the commonest
 **                                  case, which needs no list
+**   at hand (r_hands):    the waiter that is being told, for each of the resolutions that
+**                         are under way: a finalizer may begin one more in the middle
 **   deferred (r_defer_head, r_defer_tail): lists whose turn comes when the outermost
 **                                  resolution is done
 **
@@ -21,6 +23,12 @@
 #define WAITER 2  /* the waiter to be told */
 #define HANDLER 3 /* the message handler */
 #define Q 4       /* what the waiter stands for now; a callback's results lie above */
+
+/* The waiter on top (popped) is at hand. */
+static inline void set_hand(lua_State *L, lwt_context *c) {
+  setreg(L, c->r_hands[c->nest - 1]);
+  c->currents++;
+}
 
 /* ---- Telling one waiter ---------------------------------------------------- */
 
@@ -51,7 +59,6 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
 static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
                 int n) {
   int swapped, status;
-  uint32_t currents;
   lua_pushvalue(L, WAITER);
   swapped = push_callback(L, c, w, which);
   if (n < 0) {
@@ -69,16 +76,11 @@ static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int whic
     }
   }
   c->calls++;
-  currents = c->currents;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
   if (!lua_checkstack(L, 10)) {
     lua_settop(L, swapped ? Q + 1 : Q);
     lua_pushliteral(L, "too many results");
     status = LUA_ERRRUN;
-  }
-  if (c->currents != currents) { /* a resolution inside the callback has used it */
-    lua_pushvalue(L, WAITER);
-    lwt_work_set_current(L, c);
   }
   if (swapped) {
     lua_pushvalue(L, Q + 1);
@@ -226,7 +228,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
       lua_replace(L, WAITER);
       lua_settop(L, HANDLER);
       lua_pushvalue(L, WAITER);
-      lwt_work_set_current(L, c);
+      set_hand(L, c);
       tell(L, c, (promise *)lua_touserdata(L, WAITER), src);
     }
     break;
@@ -281,7 +283,7 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_pushnil(L);
     lua_setiuservalue(L, -2, U_FN);
     lua_pushvalue(L, -1);
-    lwt_work_set_current(L, c);
+    set_hand(L, c);
     lwt_choice_finish(L, c, HANDLER + 1);
     return NULL;
   }
@@ -323,11 +325,13 @@ static int work(lua_State *L) {
       lua_replace(L, WAITER);
       w = c->current_waiter;
       src = c->source;
+      lua_pushvalue(L, WAITER);
+      set_hand(L, c);
     } else if (c->work > base) {
       w = next_waiter(L, c);
       if (w == NULL) continue;
       lua_pushvalue(L, WAITER);
-      lwt_work_set_current(L, c); /* for `recover` */
+      set_hand(L, c);
       src = (promise *)lua_touserdata(L, SRC);
     } else {
       return 0;
@@ -359,7 +363,7 @@ static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
 static void recover(lua_State *L, lwt_context *c) {
   int err = lua_gettop(L);
   c->has_trace = 0;
-  if (!c->has_current && pushreg(L, c->r_current) == LUA_TUSERDATA)
+  if (!c->has_current && pushreg(L, c->r_hands[c->nest - 1]) == LUA_TUSERDATA)
     fail_waiter(L, c, err + 1, err);
   lua_settop(L, err);
 }
@@ -468,6 +472,7 @@ void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
     return;
   }
   c->nest++;
+  if (c->nest > c->deepest) c->deepest = c->nest;
   c->callbacks++;
   drive(L, c, base);
   if (c->nest == 1)
@@ -493,7 +498,9 @@ void lwt_resolve_drain(lua_State *L, lwt_context *c) {
 }
 
 void lwt_tell_open(lua_State *L, lwt_context *c) {
+  int i;
   pushreg(L, c->r_self);
   lua_pushcclosure(L, work, 1);
   c->r_drive = lwt_slot(L);
+  for (i = 0; i < MAX_NEST; i++) c->r_hands[i] = lwt_slot_of_false(L);
 }
