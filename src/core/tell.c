@@ -30,6 +30,13 @@ static inline void set_hand(lua_State *L, lwt_context *c) {
   c->currents++;
 }
 
+/* The current waiter is at hand: the two registers are exchanged. */
+static inline void take_current(lwt_context *c) {
+  int *hand = &c->r_hands[c->nest - 1], was = *hand;
+  *hand = c->r_current;
+  c->r_current = was;
+}
+
 /* ---- Telling one waiter ---------------------------------------------------- */
 
 /* Pushes the callback in user value `which` of the waiter; where it was attached
@@ -325,8 +332,7 @@ static int work(lua_State *L) {
       lua_replace(L, WAITER);
       w = c->current_waiter;
       src = c->source;
-      lua_pushvalue(L, WAITER);
-      set_hand(L, c);
+      take_current(c);
     } else if (c->work > base) {
       w = next_waiter(L, c);
       if (w == NULL) continue;
