@@ -170,7 +170,8 @@ typedef struct task {
   uint16_t above; /* waiting: how many values lie above what wait_idx says */
   int wait_idx;   /* waiting: where in wait_co that promise (or mvar) is */
   union {
-    const void *awaited; /* D_NONE: the promise, by its address alone; or where in a list of
+    const void
+        *awaited; /* D_NONE: the promise, by its address alone; or where in a list of
                             waiters it stands */
     struct {
       uint32_t ticket, cell; /* D_MVAR: its place there, and which mvar: by its address */
@@ -225,10 +226,10 @@ struct lwt_context {
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
-  uint8_t has_deferred; /* the deferred queue is not empty */
-  uint32_t currents;    /* how often r_current was set, or one of r_hands */
-  uint32_t forgotten;   /* that number when they were last emptied */
-  int deepest;          /* the largest nest since then */
+  uint8_t has_deferred;  /* the deferred queue is not empty */
+  uint32_t currents;     /* how often r_current was set, or one of r_hands */
+  uint32_t forgotten;    /* that number when they were last emptied */
+  int deepest;           /* the largest nest since then */
   int r_hands[MAX_NEST]; /* registry keys: whom each of the resolutions is telling */
   promise *current_waiter,
       *source;        /* with has_current: what r_current and r_source hold */

@@ -43,7 +43,8 @@ promise *lwt_promise_listify(lua_State *L, int idx, promise *p) {
     if (p->state == S_PENDING && p->waiters == W_ONE) {
       lua_getiuservalue(L, idx, U_STATE);
       w = (promise *)lua_touserdata(L, -1);
-      if (w->kind != K_TASK || lwt_task_is_waiting_for(L, (task *)w, p)) stand_at(w, h, 0);
+      if (w->kind != K_TASK || lwt_task_is_waiting_for(L, (task *)w, p))
+        stand_at(w, h, 0);
       lua_setiuservalue(L, -2, H_ITEM);
       h->on_cancel = (uint8_t)is_on_cancel(w);
       h->len = 1;

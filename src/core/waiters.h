@@ -14,7 +14,7 @@ typedef struct chunk {
   uint32_t total;    /* in the head: how many are in the list */
   uint32_t let_go;   /* in the head: how many were let go and have no shell: letgo.c */
   uint32_t shells;   /* in the head: how many have one, or had */
-  char places[];     /* of the items: a task in a list knows where it stands by the address */
+  char places[]; /* of the items: a task in a list knows where it stands by the address */
 } chunk;
 #define H_NEXT 1   /* the next chunk */
 #define H_TAIL 2   /* in the head: the last chunk, nil when it is the head */
