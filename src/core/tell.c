@@ -30,11 +30,14 @@ static inline void set_hand(lua_State *L, lwt_context *c) {
   c->currents++;
 }
 
-/* The current waiter is at hand: the two registers are exchanged. */
-static inline void take_current(lwt_context *c) {
+/* The current waiter is at hand: the two registers are exchanged, and who was at hand before is kept
+** no longer. */
+static inline void take_current(lua_State *L, lwt_context *c) {
   int *hand = &c->r_hands[c->nest - 1], was = *hand;
   *hand = c->r_current;
   c->r_current = was;
+  lua_pushboolean(L, 0);
+  setreg(L, was);
 }
 
 /* ---- Telling one waiter ---------------------------------------------------- */
@@ -332,7 +335,7 @@ static int work(lua_State *L) {
       lua_replace(L, WAITER);
       w = c->current_waiter;
       src = c->source;
-      take_current(c);
+      take_current(L, c);
     } else if (c->work > base) {
       w = next_waiter(L, c);
       if (w == NULL) continue;
