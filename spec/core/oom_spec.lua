@@ -17,4 +17,8 @@ describe("when memory runs out", function()
 
   it("at one request while lwt.debug is on, likewise, and core.check finds nothing wrong",
     function() try("", 109, "OOM_DEBUG=1") end)
+
+  it("after a finalizer has resolved something else, who is being told is rejected, and nobody else", function()
+    refusing.run_both "spec/support/finalizer_refused.lua"
+  end)
 end)

@@ -1,4 +1,5 @@
 local lwt = require "lwt"
+local core = require "spec.support.core"
 
 -- What waits for a promise is kept in one place, then in a list of pieces, from which
 -- those that withdraw are swept. None of that may show: whatever was attached and
@@ -108,18 +109,52 @@ describe("what waits for a promise", function()
     end
   end)
 
+  -- Tasks at several promises that become one, interrupted there and back again: each is where it came last.
+  it("is in the order of the last await, whoever withdrew and came back", core.async(function()
+    for seed = 601, 660 do
+      local rng, order, log, tasks = random(seed), {}, {}, {}
+      local gate, open = lwt.wait()
+      local inner, r = lwt.wait()
+      local outer = gate:bind(function() return inner end)
+      local function come(i, p)
+        order[#order + 1] = i
+        if not pcall(lwt.await, p) then return come(i, rng(2) == 0 and outer or p) end
+        log[#log + 1] = i
+      end
+      local joined = false
+      local n = 1 + rng(80)
+      for i = 1, n do tasks[i] = lwt.spawn(come, i, outer) end
+      for _ = 1, rng(200) do
+        if not joined and rng(50) == 0 then
+          open:wakeup()
+          joined = true
+        end
+        local i = 1 + rng(n)
+        for k = #order, 1, -1 do
+          if order[k] == i then table.remove(order, k) end
+        end
+        tasks[i]:cancel()
+        lwt.yield()
+      end
+      if not joined then open:wakeup() end
+      r:wakeup()
+      for _ = 1, 3 do lwt.yield() end
+      assert.same(order, log, "seed " .. seed)
+    end
+  end))
+
   it("is counted, those that withdrew not", function()
-    local core = require "lwt.core"
     local p = lwt.wait()
-    assert.equal(0, core.waiters(p))
+    local waiters = require "lwt.core".waiters
+    assert.equal(0, waiters(p))
     local kept = {}
     for i = 1, 100 do
       kept[i] = lwt.protected(p)
       p:on_cancel(function() end)
       lwt.protected(p):cancel()
     end
-    assert.equal(200, core.waiters(p))
+    assert.equal(200, waiters(p))
     for i = 1, 100 do kept[i]:cancel() end
-    assert.equal(100, core.waiters(p))
+    assert.equal(100, waiters(p))
   end)
 end)

@@ -5,6 +5,7 @@
 ** operation began. That finalizer is an ordinary one: Lua runs it where it would run any. What it
 ** does and what must hold afterwards is told by the script, which the program runs once for every
 ** operation, in a process of its own: one that crashes or hangs is told, and the others go on.
+** With `refused`, that request after the finalizer is refused, too.
 **
 **   finalizer SCRIPT [STRIDE [OPERATION [DISTURBANCE [N]]]]    every STRIDE-th n; names; one n
 **
@@ -21,19 +22,25 @@
 void __sanitizer_set_death_callback(void (*callback)(void));
 #endif
 
-enum { IDLE, COUNTING, DUE, FIRED };
+enum { IDLE, COUNTING, DUE, FIRED, REFUSING };
 
 static lua_State *state;
 static int at = IDLE;
-static long requests, limit;
+static long requests, limit, after, refused;
 static char what[256];
 
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
+  int grows = nsize > (ptr == NULL ? 0 : osize);
   (void)ud;
   if (at == FIRED && nsize != 0) {
-    at = IDLE;
+    at = refused > 0 ? REFUSING : IDLE;
     lua_gc(state, LUA_GCSTOP);
-  } else if (at == COUNTING && nsize > (ptr == NULL ? 0 : osize) && ++requests == limit) {
+  }
+  if (at == REFUSING && grows && ++after >= refused) { /* (Lua tries once more) */
+    if (after > refused) at = IDLE;
+    return NULL;
+  }
+  if (at == COUNTING && grows && ++requests == limit) {
     at = DUE;
     lua_gc(state, LUA_GCRESTART); /* sets the debt to nothing: this request makes one */
   }
@@ -54,11 +61,12 @@ static int l_trap(lua_State *L) {
   return 0;
 }
 
-/* arm(name, n, f): from now on f is called at the n-th request. */
+/* arm(name, n, f [, m]): from now on f is called at the n-th request; the m-th after that is refused. */
 static int l_arm(lua_State *L) {
   snprintf(what, sizeof what, "%s", luaL_checkstring(L, 1));
   limit = (long)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TFUNCTION);
+  refused = (long)luaL_optinteger(L, 4, 0);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCCOLLECT);
   lua_gc(L, LUA_GCCOLLECT);
@@ -71,17 +79,18 @@ static int l_arm(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_settop(L, 0);
   alarm(20);
-  requests = 0;
+  requests = after = 0;
   at = COUNTING;
   return 0;
 }
 
-/* disarm(): was the operation over before? */
+/* disarm(): was the operation over before? And was something refused? */
 static int l_disarm(lua_State *L) {
   at = IDLE;
   lua_gc(L, LUA_GCRESTART);
   lua_pushboolean(L, requests < limit);
-  return 1;
+  lua_pushboolean(L, refused > 0 && after > refused);
+  return 2;
 }
 
 static void on_alarm(int sig) {

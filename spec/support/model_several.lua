@@ -86,9 +86,22 @@ return function(lwt, m)
     end
   end
 
+  -- What is decided waits no more. (Among other waiters that makes no difference: as a rule its place is kept.)
+  local function withdraw(list, waiter)
+    for _, p in ipairs(list) do
+      p = find(p)
+      if p.state == "pending" and not p.crowded and p.regular[1] == waiter then p.regular[1] = nil end
+    end
+  end
+
   function lwt.any(list)
     list = copy_of(list)
     local q = new "several"
+    local winner = first(list, "fulfilled")
+    if winner then
+      copy(q, find(winner))
+      return q
+    end
     q.several = list
     local left = 0
     local function one_rejected()
@@ -103,20 +116,19 @@ return function(lwt, m)
       if not (q.walk or find(q).walk) then canceled = false end -- not q, but some of them
       resolve(q, "rejected", { canceled and lwt.Canceled or errors })
     end
+    local waiter = {}
+    function waiter.run(resolved)
+      if resolved.state ~= "fulfilled" then return one_rejected() end
+      withdraw(list, waiter)
+      copy(q, resolved)
+    end
     for _, p in ipairs(list) do
       if find(p).state == "pending" then
         left = left + 1
-        add_waiter(find(p), { run = function(resolved)
-          if resolved.state == "fulfilled" then copy(q, resolved) else one_rejected() end
-        end })
+        add_waiter(find(p), waiter)
       end
     end
-    local winner = first(list, "fulfilled")
-    if winner then
-      copy(q, find(winner))
-    elseif left == 0 then
-      one_rejected()
-    end
+    if left == 0 then one_rejected() end
     return q
   end
 
@@ -124,16 +136,17 @@ return function(lwt, m)
   -- first to change its state, not the first whose callbacks run: `outcome(winner)` gives
   -- its state and values.
   local function first_to_resolve(list, cancels, outcome)
-    local q, done = new "several", false
+    local q, done, waiter = new "several", false, {}
     q.several = list
-    local function told()
+    function waiter.run()
       if done then return end
       done = true
+      withdraw(list, waiter)
       local state, values = outcome(earliest(list))
       if cancels then cancel_losers(q, list) end
       resolve(q, state, values)
     end
-    for _, p in ipairs(list) do add_waiter(find(p), { run = told }) end
+    for _, p in ipairs(list) do add_waiter(find(p), waiter) end
     return q
   end
 

@@ -135,6 +135,14 @@ function M.run_calls(script, options, stride)
   look(program, setting, ("%s %s %d"):format(options, script, under == "coverage" and 1 or stride_of(stride)))
 end
 
+-- Runs the script, which has finalizers run, and requests refused after that.
+function M.run_both(script)
+  leave_out()
+  local program, why = build_uv("finalizer", "finalizer", "", {})
+  if not program then error("cannot build spec/support/finalizer.c: " .. why, 0) end
+  look(program, nil, script)
+end
+
 -- Runs the operations whose name contains `name`, with a finalizer at every stride-th request.
 -- With a setting: those of lwt.ssl. With a disturbance: only that one, and the stride is meant as it is.
 function M.run_finalizers(name, stride, setting, disturbance)

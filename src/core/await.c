@@ -47,11 +47,13 @@ static inline int add_task(lua_State *L, lwt_context *c, int idx, promise *p, ta
     lua_setiuservalue(L, idx, U_STATE);
     lua_pop(L, 1);
     p->waiters = W_ONE;
+    t->awaited = p;
     return 1;
   }
-  if (t->p.flags & F_SHELL) lwt_promise_drop_shells(L, idx, p);
   lwt_slot_push(L, c, t->slot);
-  return lwt_promise_add_known_waiter(L, idx, p, &t->p);
+  if (!lwt_promise_add_known_waiter(L, idx, p, &t->p)) return 0;
+  if (p->waiters == W_ONE) t->awaited = p;
+  return 1;
 }
 
 /* The running task t awaits p, the promise at idx (NULL where there is none). */
@@ -80,7 +82,6 @@ static inline int begin(lua_State *L, lwt_context *c, task *t, int idx, promise 
     t->shield++;
   }
   suspend(L, c, t, D_NONE, idx);
-  t->awaited = p;
   return 0;
 }
 

@@ -91,7 +91,6 @@ enum {
   F_GUARDED = 1024, /* struct guarded: asked before it is cancelled */
   F_LET_GO = 2048,  /* let go: what it waits for need not keep it alive */
   F_HEARD = 8192,   /* made by core.hear: where it cannot be told, its U_LOST is lost */
-  F_SHELL = 16384,  /* task: it withdrew from a list, in which its shell may still be */
   F_WATCHED = 512   /* in the list of rejections that were not looked at */
 };
 
@@ -171,7 +170,9 @@ typedef struct task {
   uint16_t above; /* waiting: how many values lie above what wait_idx says */
   int wait_idx;   /* waiting: where in wait_co that promise (or mvar) is */
   union {
-    const void *awaited; /* D_NONE: the promise, by its address alone */
+    const void
+        *awaited; /* D_NONE: the promise, by its address alone; or where in a list of
+                            waiters it stands */
     struct {
       uint32_t ticket, cell; /* D_MVAR: its place there, and which mvar: by its address */
     };
@@ -207,6 +208,9 @@ typedef struct timer {
 
 typedef struct frame frame; /* cancel.c */
 
+#define MAX_NEST 16    /* resolutions inside one another before they are deferred */
+#define MAX_RESUMES 10 /* tasks started inside one another before they queue */
+
 struct lwt_context {
   lua_State *L; /* the main thread */
   lwt_api api;
@@ -222,9 +226,11 @@ struct lwt_context {
   uint8_t has_current; /* r_current is a waiter to be run, with r_source */
   uint8_t has_trace;   /* r_trace is the trace of the error just caught */
   uint8_t raising;     /* 1: core.raise has r_raised on its way, 2: a wrapped coroutine */
-  uint8_t has_deferred; /* the deferred queue is not empty */
-  uint32_t currents;    /* how often r_current was set */
-  uint32_t forgotten;   /* that number when it was last emptied */
+  uint8_t has_deferred;  /* the deferred queue is not empty */
+  uint32_t currents;     /* how often r_current was set, or one of r_hands */
+  uint32_t forgotten;    /* that number when they were last emptied */
+  int deepest;           /* the largest nest since then */
+  int r_hands[MAX_NEST]; /* registry keys: whom each of the resolutions is telling */
   promise *current_waiter,
       *source;        /* with has_current: what r_current and r_source hold */
   uint32_t told;      /* how many waiters were told, ever */
@@ -304,9 +310,6 @@ struct lwt_context {
       r_refused, r_owed, r_lost, r_lost_error;
 };
 
-#define MAX_NEST 16    /* resolutions inside one another before they are deferred */
-#define MAX_RESUMES 10 /* tasks started inside one another before they queue */
-
 #define REG LUA_REGISTRYINDEX
 #define pushreg(L, ref) lua_rawgeti(L, REG, ref)
 #define setreg(L, ref) lua_rawseti(L, REG, ref)
@@ -364,7 +367,6 @@ API void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *w
 API int lwt_promise_merge(lua_State *L, int outer, promise *q, int inner, promise *r);
 API void lwt_promise_push_list_of_one(lua_State *L);
 API promise *lwt_promise_listify(lua_State *L, int idx, promise *p);
-API void lwt_promise_drop_shells(lua_State *L, int idx, promise *p);
 API void lwt_promise_sweep(lua_State *L, int idx, promise *p);
 API uint32_t lwt_promise_count_waiters(lua_State *L, int idx, promise *p);
 API void lwt_promise_open(lua_State *L, lwt_context *c);

@@ -120,8 +120,14 @@ static void each_item(lua_State *L, void (*f)(lua_State *, int at, int i, int li
   lua_settop(L, at - 1);
 }
 
+/* The waiter on top is the user value i of the chunk at `at`: does it wait there no more? */
+static int has_left(lua_State *L, int at, int i) {
+  const chunk *h = (const chunk *)lua_touserdata(L, at);
+  return lwt_waiter_left((const promise *)lua_touserdata(L, -1), &h->places[i - H_ITEM]);
+}
+
 static void collect(lua_State *L, int at, int i, int list) {
-  (void)at, (void)i;
+  if (has_left(L, at, i)) return;
   lua_pushvalue(L, -1);
   if (!is_let_go(L)) return;
   lua_pop(L, 1);
@@ -130,7 +136,7 @@ static void collect(lua_State *L, int at, int i, int list) {
 
 static void replace(lua_State *L, int at, int i, int list) {
   (void)list;
-  put_shell(L, at, i, lua_gettop(L));
+  if (!has_left(L, at, i)) put_shell(L, at, i, lua_gettop(L));
 }
 
 /* Every waiter of p (at idx) that was let go gets its shell. What is to be allocated is,

@@ -90,7 +90,6 @@ int lwt_scope_child_follow(lua_State *L, int w, int r) {
   q = lwt_promise_find(L, r);
   if (q == own || q->state != S_PENDING || uncancelable || own->state != S_PENDING)
     return 0;
-  if (p->flags & F_SHELL) lwt_promise_drop_shells(L, r, q);
   lua_pushvalue(L, w);
   if (!lwt_promise_add_waiter(L, r, q)) return 0;
   p->kind = K_FOLLOW;

@@ -8,6 +8,8 @@
 **                                                linked through H_LINK
 **   current (r_current, r_source): the single waiter to be told next, the commonest
 **                                  case, which needs no list
+**   at hand (r_hands):    the waiter that is being told, for each of the resolutions that
+**                         are under way: a finalizer may begin one more in the middle
 **   deferred (r_defer_head, r_defer_tail): lists whose turn comes when the outermost
 **                                  resolution is done
 **
@@ -21,6 +23,22 @@
 #define WAITER 2  /* the waiter to be told */
 #define HANDLER 3 /* the message handler */
 #define Q 4       /* what the waiter stands for now; a callback's results lie above */
+
+/* The waiter on top (popped) is at hand. */
+static inline void set_hand(lua_State *L, lwt_context *c) {
+  setreg(L, c->r_hands[c->nest - 1]);
+  c->currents++;
+}
+
+/* The current waiter is at hand: the two registers are exchanged, and who was at hand before is kept
+** no longer. */
+static inline void take_current(lua_State *L, lwt_context *c) {
+  int *hand = &c->r_hands[c->nest - 1], was = *hand;
+  *hand = c->r_current;
+  c->r_current = was;
+  lua_pushboolean(L, 0);
+  setreg(L, was);
+}
 
 /* ---- Telling one waiter ---------------------------------------------------- */
 
@@ -51,7 +69,6 @@ static int push_callback(lua_State *L, lwt_context *c, promise *w, int which) {
 static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int which,
                 int n) {
   int swapped, status;
-  uint32_t currents;
   lua_pushvalue(L, WAITER);
   swapped = push_callback(L, c, w, which);
   if (n < 0) {
@@ -69,16 +86,11 @@ static int call(lua_State *L, lwt_context *c, promise *w, promise *src, int whic
     }
   }
   c->calls++;
-  currents = c->currents;
   status = lua_pcall(L, n, LUA_MULTRET, HANDLER);
   if (!lua_checkstack(L, 10)) {
     lua_settop(L, swapped ? Q + 1 : Q);
     lua_pushliteral(L, "too many results");
     status = LUA_ERRRUN;
-  }
-  if (c->currents != currents) { /* a resolution inside the callback has used it */
-    lua_pushvalue(L, WAITER);
-    lwt_work_set_current(L, c);
   }
   if (swapped) {
     lua_pushvalue(L, Q + 1);
@@ -174,8 +186,8 @@ static inline void finalized(lua_State *L, lwt_context *c, int ok) {
   pass_on(L, c, SRC);
 }
 
-/* Does the child w, which follows what it has returned, follow src? As a task it may have withdrawn
-** from src, and its shell is told. */
+/* Does the child w, which follows what it has returned, follow src? It may have waited there as a
+** task, and been unable to withdraw. */
 static inline int follows(lua_State *L, const promise *src) {
   int is = lua_getiuservalue(L, WAITER, U_DEP) == LUA_TUSERDATA &&
            lwt_promise_find(L, lua_gettop(L)) == src;
@@ -186,12 +198,6 @@ static inline int follows(lua_State *L, const promise *src) {
 static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
   int ok = src->state == S_FULFILLED;
   switch (w->kind) {
-  case K_TASK:
-    if (lwt_task_is_waiting_for(L, (task *)w, src)) {
-      lua_pushvalue(L, WAITER);
-      lwt_task_wake(L, c, (task *)w);
-    }
-    break;
   case K_BIND:
   case K_MAP:
     if (ok)
@@ -232,7 +238,7 @@ static void tell(lua_State *L, lwt_context *c, promise *w, promise *src) {
       lua_replace(L, WAITER);
       lua_settop(L, HANDLER);
       lua_pushvalue(L, WAITER);
-      lwt_work_set_current(L, c);
+      set_hand(L, c);
       tell(L, c, (promise *)lua_touserdata(L, WAITER), src);
     }
     break;
@@ -271,10 +277,12 @@ static void pop_chunk(lua_State *L, lwt_context *c) {
   }
 }
 
-/* Takes the next waiter off the work stack into WAITER, its promise into SRC.
-** Returns NULL when the entry was none, or had nothing left. */
+/* Takes the next waiter off the work stack into WAITER, its promise into SRC. Returns NULL
+** when there is nothing more to do for it: a task is ready then. */
 static promise *next_waiter(lua_State *L, lwt_context *c) {
   chunk *h;
+  promise *w;
+  const void *place;
   lua_settop(L, HANDLER);
   pushreg(L, c->r_work);
   if (lua_getmetatable(L, -1)) { /* a promise of choice.c */
@@ -285,19 +293,25 @@ static promise *next_waiter(lua_State *L, lwt_context *c) {
     lua_pushnil(L);
     lua_setiuservalue(L, -2, U_FN);
     lua_pushvalue(L, -1);
-    lwt_work_set_current(L, c);
+    set_hand(L, c);
     lwt_choice_finish(L, c, HANDLER + 1);
     return NULL;
   }
   h = (chunk *)lua_touserdata(L, -1);
   if (h->first < h->len) {
     lua_getiuservalue(L, -1, H_ITEM + h->first);
+    place = &h->places[h->first++];
+    w = (promise *)lua_touserdata(L, -1);
+    if (lwt_waiter_left(w, place)) return NULL;
+    if (w->kind == K_TASK) {
+      lwt_task_wake(L, c, (task *)w);
+      return NULL;
+    }
     lua_replace(L, WAITER);
     lua_getiuservalue(L, -1, H_SOURCE);
     lua_replace(L, SRC);
-    h->first++;
     lua_settop(L, HANDLER);
-    return (promise *)lua_touserdata(L, WAITER);
+    return w;
   }
   pop_chunk(L, c);
   return NULL;
@@ -321,11 +335,12 @@ static int work(lua_State *L) {
       lua_replace(L, WAITER);
       w = c->current_waiter;
       src = c->source;
+      take_current(L, c);
     } else if (c->work > base) {
       w = next_waiter(L, c);
       if (w == NULL) continue;
       lua_pushvalue(L, WAITER);
-      lwt_work_set_current(L, c); /* for `recover` */
+      set_hand(L, c);
       src = (promise *)lua_touserdata(L, SRC);
     } else {
       return 0;
@@ -357,7 +372,7 @@ static void fail_waiter(lua_State *L, lwt_context *c, int idx, int err) {
 static void recover(lua_State *L, lwt_context *c) {
   int err = lua_gettop(L);
   c->has_trace = 0;
-  if (!c->has_current && pushreg(L, c->r_current) == LUA_TUSERDATA)
+  if (!c->has_current && pushreg(L, c->r_hands[c->nest - 1]) == LUA_TUSERDATA)
     fail_waiter(L, c, err + 1, err);
   lua_settop(L, err);
 }
@@ -384,18 +399,14 @@ static void give_up_one(lua_State *L, lwt_context *c) {
   }
   h = (chunk *)lua_touserdata(L, at);
   if (h->first < h->len) {
-    task *t;
-    lua_getiuservalue(L, at, H_ITEM + h->first++);
-    t = (task *)lua_touserdata(L, at + 1);
-    if (t->p.kind != K_TASK) {
+    promise *w;
+    lua_getiuservalue(L, at, H_ITEM + h->first);
+    w = (promise *)lua_touserdata(L, at + 1);
+    if (lwt_waiter_left(w, &h->places[h->first++])) return;
+    if (w->kind == K_TASK)
+      lwt_task_wake(L, c, (task *)w);
+    else
       fail_waiter(L, c, at + 1, err);
-    } else {
-      lua_getiuservalue(L, at, H_SOURCE);
-      if (lwt_task_is_waiting_for(L, t, (promise *)lua_touserdata(L, at + 2))) {
-        lua_settop(L, at + 1);
-        lwt_task_wake(L, c, t);
-      }
-    }
     return;
   }
   pop_chunk(L, c);
@@ -470,6 +481,7 @@ void lwt_resolve_drive(lua_State *L, lwt_context *c, int base) {
     return;
   }
   c->nest++;
+  if (c->nest > c->deepest) c->deepest = c->nest;
   c->callbacks++;
   drive(L, c, base);
   if (c->nest == 1)
@@ -495,7 +507,9 @@ void lwt_resolve_drain(lua_State *L, lwt_context *c) {
 }
 
 void lwt_tell_open(lua_State *L, lwt_context *c) {
+  int i;
   pushreg(L, c->r_self);
   lua_pushcclosure(L, work, 1);
   c->r_drive = lwt_slot(L);
+  for (i = 0; i < MAX_NEST; i++) c->r_hands[i] = lwt_slot_of_false(L);
 }

@@ -17,9 +17,15 @@ static inline void lwt_work_set_current(lua_State *L, lwt_context *c) {
 /* Nothing is being told: what was told last, and of whom, is kept alive no longer. (Not at once:
 ** most resolutions are followed by others soon.) */
 static inline void lwt_work_forget(lua_State *L, lwt_context *c) {
+  int i;
   if (c->forgotten == c->currents || c->has_current || c->work > 0) return;
   lua_pushboolean(L, 0);
   setreg(L, c->r_source);
+  for (i = 0; i < c->deepest; i++) {
+    lua_pushboolean(L, 0);
+    setreg(L, c->r_hands[i]);
+  }
+  c->deepest = 0;
   lua_pushboolean(L, 0);
   lwt_work_set_current(L, c);
   c->forgotten = c->currents;

@@ -1,7 +1,8 @@
 /* waiters.c: who waits for a pending promise, and how two promises become one.
 **
 ** Waiters: none, one (U_STATE is that promise), or a list of chunks (waiters.h). A waiter
-** that withdraws from a list stays there as a shell until half of the list is shells.
+** that withdraws from a list stays there as a shell until half of the list is shells. So a task
+** knows its place in a list (`awaited`), and whatever moves it tells it the new one.
 **
 ** Whatever allocates may run a finalizer, and that may resolve or wait for any
 ** promise: after an allocation nothing that was read before is taken for granted. */
@@ -12,7 +13,7 @@
 #define SWEEP_MIN 8
 
 static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
-  chunk *h = (chunk *)lua_newuserdatauv(L, sizeof *h, H_ITEM - 1 + cap);
+  chunk *h = (chunk *)lua_newuserdatauv(L, sizeof *h + (size_t)cap, H_ITEM - 1 + cap);
   h->first = h->len = 0;
   h->cap = (uint16_t)cap;
   h->on_cancel = (uint8_t)on_cancel;
@@ -22,6 +23,11 @@ static chunk *chunk_push(lua_State *L, int cap, int on_cancel) {
 
 static int is_on_cancel(const promise *w) {
   return w->kind == K_ON_CANCEL;
+}
+
+/* w is the i-th item of h from now on. */
+static inline void stand_at(promise *w, const chunk *h, int i) {
+  if (w->kind == K_TASK || w->how == C_CHILD) ((task *)w)->awaited = &h->places[i];
 }
 
 /* A single waiter of p, at idx, becomes a list of one. Returns p, or what it stands for by
@@ -37,6 +43,8 @@ promise *lwt_promise_listify(lua_State *L, int idx, promise *p) {
     if (p->state == S_PENDING && p->waiters == W_ONE) {
       lua_getiuservalue(L, idx, U_STATE);
       w = (promise *)lua_touserdata(L, -1);
+      if (w->kind != K_TASK || lwt_task_is_waiting_for(L, (task *)w, p))
+        stand_at(w, h, 0);
       lua_setiuservalue(L, -2, H_ITEM);
       h->on_cancel = (uint8_t)is_on_cancel(w);
       h->len = 1;
@@ -90,6 +98,7 @@ static void link_behind(lua_State *L, int head, int at) {
 static void put(lua_State *L, int item, int at, chunk *h) {
   lua_pushvalue(L, item);
   lua_setiuservalue(L, at, H_ITEM + h->len);
+  stand_at((promise *)lua_touserdata(L, item), h, h->len);
   h->len++;
 }
 
@@ -199,9 +208,9 @@ int lwt_promise_add_known_waiter(lua_State *L, int idx, promise *p, promise *w) 
   return done;
 }
 
-/* The waiter w, which is on top of the stack. */
-static int is_live(lua_State *L, promise *w, promise *p) {
-  if (w->kind == K_TASK) return lwt_task_is_waiting_for(L, (task *)w, p);
+/* The waiter w, which is on top of the stack and stands at `place`. */
+static int is_live(lua_State *L, const promise *w, const void *place) {
+  if (lwt_waiter_left(w, place)) return 0;
   if (w->kind == K_WEAK) {
     int live = lwt_let_go_push_waiter(L, -1);
     if (live) lua_pop(L, 1);
@@ -230,6 +239,7 @@ static inline void cut(lua_State *L, int head, int wr, chunk *w, int len) {
 static void sweep(lua_State *L, int idx, promise *p) {
   int top = lua_gettop(L), head = top + 1, rd = top + 2, wr = top + 3;
   chunk *h, *r, *w;
+  promise *item;
   uint32_t total = 0, shells = 0;
   int i, wlen = 0, more;
   luaL_checkstack(L, 8, NULL);
@@ -240,11 +250,12 @@ static void sweep(lua_State *L, int idx, promise *p) {
   do {
     for (i = 0; i < r->len; i++) {
       lua_getiuservalue(L, rd, H_ITEM + i);
-      if (!is_live(L, (promise *)lua_touserdata(L, -1), p)) {
+      item = (promise *)lua_touserdata(L, -1);
+      if (!is_live(L, item, &r->places[i])) {
         lua_pop(L, 1);
         continue;
       }
-      if (((promise *)lua_touserdata(L, -1))->kind == K_WEAK) shells++;
+      if (item->kind == K_WEAK) shells++;
       if (wlen == w->cap) {
         w->len = (uint16_t)wlen;
         lua_getiuservalue(L, wr, H_NEXT);
@@ -253,6 +264,7 @@ static void sweep(lua_State *L, int idx, promise *p) {
         wlen = 0;
       }
       lua_setiuservalue(L, wr, H_ITEM + wlen);
+      stand_at(item, w, wlen);
       wlen++;
       total++;
     }
@@ -304,20 +316,8 @@ void lwt_promise_remove_waiter(lua_State *L, int idx, promise *p, promise *waite
     h = (chunk *)lua_touserdata(L, -1);
     lua_pop(L, 1);
     h->dead++;
-    if (waiter->kind == K_TASK) waiter->flags |= F_SHELL;
     if (h->dead >= SWEEP_MIN && h->dead * 2 > h->total) sweep(L, idx, p);
   }
-}
-
-/* A task that has withdrawn is about to wait for p: were its shell there, it would be the
-** task's again, in front of those who came meanwhile. */
-void lwt_promise_drop_shells(lua_State *L, int idx, promise *p) {
-  const chunk *h;
-  if (p->state != S_PENDING || p->waiters != W_LIST) return;
-  lua_getiuservalue(L, idx, U_STATE);
-  h = (const chunk *)lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (h->dead > 0) sweep(L, lua_absindex(L, idx), p);
 }
 
 /* Waiters of p may have become dead without withdrawing: where those are half of a list,

@@ -207,6 +207,7 @@ end
 local function submit(s, req)
   local log, c, i = s.log, nil, nil
   if s.lent then s.lent() end
+  if req.again and s.looked == nil then s.looked = false end -- (its place is there)
   for round = 1, 8 do
     if req.looks then
       if c or not busy(s) then
@@ -232,6 +233,7 @@ local function submit(s, req)
     log.bound.show(log.bound, req)
     if req.done then return true end
   end
+  if req.again then s.looked = true end
   if not log.source then return get_in_line(s, req) end
   use_log(s)
   get_in_line(s, req)
@@ -358,7 +360,7 @@ C.unread = unread
 
 ---- Making ----------------------------------------------------------------------
 
--- As in a log, fields that most streams never need are nil until then: `last`, `lined` and
+-- As in a log, fields that most streams never need are nil until then: `last`, `lined`, `looked` and
 -- `sweep_at` of the line, `upset`; `base` of a section; `stage` and `lent`
 -- (see fuse.lua).
 local function new_stream(log, pull)

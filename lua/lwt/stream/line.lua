@@ -26,6 +26,8 @@ local pcall, roomy = pcall, core.roomy
 -- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it that may take
 -- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
 
+--
+-- `s.looked`: there may be one in line that looks, and can do so again.
 local demand, withdraw
 
 local function alive(req)
@@ -430,6 +432,7 @@ end
 
 -- The lookers in line forget what they have seen. Gives whether there are any.
 local function look_again(s)
+  if not s.looked then return false end
   local any, req = false, s.first
   while req do
     if req.again and alive(req) then
@@ -438,6 +441,7 @@ local function look_again(s)
     end
     req = req.next
   end
+  s.looked = any
   return any
 end
 

@@ -191,10 +191,8 @@ local function collecting(s, req)
   req.finish = give_items
   req.put_back = function()
     local taken = req.items
-    if taken then
-      req.items = nil
-      unread(s, taken, taken.n)
-    end
+    req.items = nil
+    if taken and taken.n > 0 then unread(s, taken, taken.n) end
   end
   return req
 end

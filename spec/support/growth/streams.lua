@@ -97,6 +97,16 @@ return function(g)
     local s = module "stream".create()
     return { s = s, readers = times(n, function() return s:get() end) }
   end, function(x) x.s:get():cancel() end)
+  operation("stream nget of n readers, the one that was there first cancelled", function(n)
+    local s, push = module "stream".create()
+    local x = { s = s, next = 0, readers = times(n, function() return s:nget(3) end) }
+    push(1)
+    return x
+  end, function(x)
+    x.next = x.next % #x.readers + 1
+    x.readers[x.next]:cancel()
+    x.readers[x.next] = x.s:nget(3)
+  end)
   operation("stream get_available, is_empty, peek, of one with n elements", function(n)
     local s, push = module "stream".create()
     for i = 1, n do push(i) end

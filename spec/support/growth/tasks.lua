@@ -83,6 +83,24 @@ return function(g)
     t:state()
   end)
 
+  operation("the task of n at one promise that was there first, cancelled, awaits it again", function(n)
+    local x = tasks(0)
+    x.next = 0
+    x.tasks = times(n, function()
+      return lwt.spawn(function()
+        repeat local ok, err = pcall(lwt.await, x.gate) until ok or err ~= lwt.Canceled or x.over
+      end)
+    end)
+    return x
+  end, function(x)
+    x.next = x.next % #x.tasks + 1
+    x.tasks[x.next]:cancel()
+    turns(1)
+  end, { after = function(x)
+    x.over = true
+    x.open:wakeup()
+  end })
+
   operation("a task cancelled at a map, among n at one promise", tasks, function(x)
     local t = lwt.spawn(function() x.gate:map(id):await() end)
     t:cancel()
