@@ -177,7 +177,7 @@ function Model:cancel(req)
     if r == req then
       table.remove(self.queue, k)
       req.state = "canceled"
-      if KEEPS[req.kind] then self:put_back(req.items) end
+      if KEEPS[req.kind] and #req.items > 0 then self:put_back(req.items) end
     end
   end
 end

@@ -355,7 +355,9 @@ end
 
 -- Elements that were taken, and not used after all, go back to the front: to the readers in line
 -- first, then to later reads.
-local function unread(s, items, n) return roomy(put_back_and_tell, s, items, n) end
+local function unread(s, items, n)
+  if n > 0 then roomy(put_back_and_tell, s, items, n) end
+end
 C.unread = unread
 
 ---- Making ----------------------------------------------------------------------

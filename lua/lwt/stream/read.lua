@@ -192,7 +192,7 @@ local function collecting(s, req)
   req.put_back = function()
     local taken = req.items
     req.items = nil
-    if taken and taken.n > 0 then unread(s, taken, taken.n) end
+    if taken then unread(s, taken, taken.n) end
   end
   return req
 end
