@@ -7,7 +7,8 @@
 # and why, and the last line is the sum: "N passed, N failed". A process that dies or hangs counts as a
 # failure.
 #
-# LWT_SPEC_JOBS   how many at once (half as many again as there are processors: many wait for a clock)
+# LWT_SPEC_JOBS   how many at once (twice as many as there are processors, for many wait for a clock; under a sanitizer
+#                 or valgrind, where they compute more than they wait, half as many again)
 # LWT_SPEC_LIMIT  seconds that one file may take before it counts as hung (1800)
 # LWT_SPEC_DAILY  under a sanitizer, leaves out the specs of what is written in Lua alone
 set -u
@@ -65,9 +66,12 @@ for word do
 done
 # The files that take longest come first, so that none of them is what all wait for at the end.
 long='spec/log/oom_spec.lua spec/uv/oom_spec.lua spec/core/oom_spec.lua spec/stream/oom_spec.lua spec/uv/finalizer_spec.lua
-  spec/toplevel/command_spec.lua spec/toplevel/prompt_spec.lua spec/byte_sources_spec.lua spec/ssl/context_spec.lua spec/docs_spec.lua
-  spec/rocks_spec.lua spec/uv/refused_calls_spec.lua spec/process/end_spec.lua spec/bin_spec.lua spec/uv/fs/path_spec.lua
-  spec/io_spec.lua spec/core/depth_spec.lua spec/core/leaks_spec.lua spec/install_spec.lua'
+  spec/docs_spec.lua spec/uv/refused_calls_spec.lua spec/byte_sources_spec.lua spec/core/ended_spec.lua spec/fs_spec.lua
+  spec/embedding_spec.lua spec/process/end_spec.lua spec/install_spec.lua spec/rocks_spec.lua spec/uv/engine_spec.lua
+  spec/toplevel/command_spec.lua spec/toplevel/prompt_spec.lua spec/toplevel/more_spec.lua spec/uv/fs/slow_disk_spec.lua
+  spec/io_spec.lua spec/ssl/context_spec.lua spec/ssl/hostile_spec.lua spec/uv/fs/path_spec.lua spec/uv/seldom_spec.lua
+  spec/core/leaks_spec.lua spec/core/depth_spec.lua spec/core/model_spec.lua spec/uv/process/break_spec.lua
+  spec/bin_spec.lua'
 # These look at texts and at what make does: under a sanitizer or valgrind they would say the same.
 plain='^$'
 [ -n "${LWT_UNDER-}" ] && plain='/(readme|rocks|rock|layers|types|bench|site|pictures)_spec'
@@ -90,7 +94,9 @@ if [ $# -eq 1 ]; then # its output is seen as it comes
   # shellcheck disable=SC2086 # a command and its words
   exec $command "$1"
 fi
-jobs=${LWT_SPEC_JOBS:-$(($(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) * 3 / 2))}
+halves=4
+[ -n "${LWT_UNDER-}" ] && halves=3
+jobs=${LWT_SPEC_JOBS:-$(($(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) * halves / 2))}
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 trap 'exit 130' INT

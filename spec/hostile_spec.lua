@@ -7,7 +7,7 @@ local shell = require "spec.support.shell"
 
 local full = os.getenv "LWT_SPEC_FULL"
 local seed = tonumber(os.getenv "LWT_SEED") or full and os.time() or 1
-local calls = full and 20000 or 1500
+local calls = full and 20000 or 700
 
 -- What has much to do with one another, together. Whatever else the reference has is a group of its own.
 local groups = {

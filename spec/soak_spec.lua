@@ -13,7 +13,7 @@ describe("everything at once", function()
 
   it("ends, keeps its rules and leaves nothing, round after round", function()
     local counts = {}
-    for seed = 1, os.getenv "LWT_UNDER" == "valgrind" and 20 or 300 do soak.round(seed, counts) end
+    for seed = 1, os.getenv "LWT_UNDER" == "valgrind" and 20 or core.count(120, 300) do soak.round(seed, counts) end
     assert.is_true(counts.steps > 100 * counts.rounds)
   end)
 
@@ -23,12 +23,12 @@ describe("everything at once", function()
 
   it("brings the bytes through in every style of reading and writing, round after round", function()
     local counts = {}
-    for seed = 1, core.count(8, 200) do soak_bytes.round(seed, counts) end
+    for seed = 1, core.count(5, 200) do soak_bytes.round(seed, counts) end
     assert.is_true(counts.bytes > 0 and counts.finalizers > 0)
   end)
 
   it("loses no bytes of a file, whose reads finalizers cancel as they end", function()
-    for seed = 1, core.count(20, 400) do soak_bytes.round(seed, nil, "file") end
+    for seed = 1, core.count(8, 400) do soak_bytes.round(seed, nil, "file") end
   end)
 
   it("finds bytes that come in the wrong order", function()

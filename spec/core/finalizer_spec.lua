@@ -1,6 +1,7 @@
 -- Any allocation may run a finalizer, and that may do anything to the promises at hand. Here
 -- the collector makes a whole cycle at every allocation, so that one is run by the first
 -- allocation of each call. In processes of their own: what goes wrong may end the process.
+local core = require "spec.support.core"
 local script = require "spec.support.script"
 
 local prelude = [[
@@ -49,7 +50,8 @@ local function check(name, text)
 end
 
 describe("a finalizer in the middle of", function()
-  check("spawning, which spawns while all places are taken", [[
+  check("spawning, which spawns while all places are taken", "local MANY = " .. core.count(6000, 20000) .. [[
+
     collectgarbage("incremental", 100, 400, 13)
     local gate, open = lwt.wait()
     local started, ended, keep, left = 0, 0, {}, 40
@@ -66,14 +68,14 @@ describe("a finalizer in the middle of", function()
       end })
     end
     lwt.run(function()
-      for i = 1, 20000 do
+      for i = 1, MANY do
         if i % 50 == 0 then trap() end
         keep[#keep + 1] = lwt.spawn(waiter)
       end
       open:wakeup()
       for _ = 1, 10 do lwt.yield() end
     end)
-    assert(started == ended and started > 20000)
+    assert(started == ended and started > MANY)
   ]])
 
   check("spawning, which spawns at every one of the first thousand places", [[

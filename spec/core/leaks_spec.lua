@@ -3,7 +3,7 @@ local core = require "spec.support.core"
 
 -- Many rounds against one promise that stays pending leave memory, and the waiters on
 -- that promise, where they were after the first thousand. LWT_SPEC_FULL=1 does a million.
-local rounds = core.count(10000, 1000000)
+local rounds = core.count(5000, 1000000)
 local has_core, internals = pcall(require, "lwt.core")
 
 local function waiters(p)

@@ -1,6 +1,6 @@
 -- Random programs do the same on the library as on the model: promises, and, in every
 -- second one, tasks in direct style with scopes, shields, coroutines, storage and time.
--- LWT_FUZZ_N is how many (a thousand normally, 300 under a sanitizer, 100,000 with LWT_SPEC_FULL=1), LWT_FUZZ_SEED
+-- LWT_FUZZ_N is how many (400 normally, 300 under a sanitizer, 100,000 with LWT_SPEC_FULL=1), LWT_FUZZ_SEED
 -- the first seed; `make fuzz` goes on for longer.
 _G.LEAVES = "a random program may well end with a task that waits for ever"
 
@@ -11,7 +11,7 @@ local model = require "spec.support.model"
 local program = require "spec.support.program"
 
 local count = math.tointeger(tonumber(os.getenv "LWT_FUZZ_N"))
-  or core.count(os.getenv "LWT_UNDER" and 300 or 1000, 100000)
+  or core.count(os.getenv "LWT_UNDER" and 300 or 400, 100000)
 local first = math.tointeger(tonumber(os.getenv "LWT_FUZZ_SEED")) or 1
 
 local function lwt_again() return lwt end

@@ -313,7 +313,7 @@ describe("a chain of streams of any length", function()
     it("is read, waiting or not: " .. name, spec(function()
       local s, push = stream.create()
       local ready = stream.of_list { 1, 2 }
-      for _ = 1, full and 20000 or 600 do s, ready = link(s), link(ready) end
+      for _ = 1, full and 20000 or 400 do s, ready = link(s), link(ready) end
       assert.same({ 1, 2, n = 2 }, await(ready:to_list()))
       local early, cancelled, late = s:get(), s:get(), s:get()
       cancelled:cancel()
@@ -329,7 +329,7 @@ describe("a chain of streams of any length", function()
   for _, name in ipairs { "map_s", "append" } do
     it("does not fill the stack: " .. name, spec(function()
       local s = stream.of_list { 1, 2 }
-      for _ = 1, full and 100000 or 36000 do s = links[name](s) end
+      for _ = 1, full and 100000 or 20000 do s = links[name](s) end
       assert.equal(1, await(s:get()))
     end))
   end

@@ -51,10 +51,45 @@ function M.temp_dir() return (lwt.run(fs.mkdtemp((os.getenv "TMPDIR" or "/tmp") 
 
 function M.remove_dir(dir) return process.exec({ "rm", "-rf", dir }) end
 
+-- Dozens of spec files use the same few helpers: what a file of spec/support/ is compiled to is kept beside the
+-- build under test, until the file, a header or the flags of that build change.
+local build = os.getenv "LWT_BUILD" or M.root .. "/build"
+local HEADERS = { "/src/lwt.h", "/spec/support/embed.h", "/spec/support/refused_calls.h" }
+
+local function changed(path)
+  local ok, stat = pcall(function() return lwt.run(fs.stat(path)) end)
+  return ok and stat.mtime or nil
+end
+
+-- Where it is kept, and whether what is there is of today; or nil.
+local function kept(source, name, libraries)
+  source = source:gsub("^" .. M.root:gsub("%p", "%%%0") .. "/", "")
+  local flags_at = changed(build .. "/flags")
+  if not source:find "^spec/support/" or not flags_at then return nil end
+  local path = ("%s/spec/%s%s"):format(build, name, table.concat(libraries):gsub("%W", "_"))
+  local made, from = changed(path), math.max(flags_at, changed(source))
+  for _, header in ipairs(HEADERS) do from = math.max(from, changed(M.root .. header)) end
+  return path, made and made > from
+end
+
+-- Compiles to `path`, or copies what was compiled before.
+local function make(path, source, name, libraries, ...)
+  local at, fresh = kept(source, name, libraries)
+  if fresh then return lwt.run(fs.copyfile(at, path)) end
+  local words = { "-o", path, source, ... }
+  cc(table.unpack(table.move(libraries, 1, #libraries, #words + 1, words)))
+  if not at then return end
+  -- Another spec's process may do the same.
+  local own = ("%s.%d"):format(at, process.getpid())
+  lwt.run(fs.mkdir(build .. "/spec", { parents = true }))
+  lwt.run(fs.copyfile(path, own))
+  lwt.run(fs.rename(own, at))
+end
+
 -- A loadable module of one C file, in `dir`: its path. `libraries`: flags for those that it needs.
 function M.library(dir, source, name, libraries)
   local path = dir .. "/" .. name .. ".so"
-  cc("-fPIC", "-shared", "-o", path, source, table.unpack(libraries or {}))
+  make(path, source, name .. ".so", libraries or {}, "-fPIC", "-shared")
   return path
 end
 
@@ -65,8 +100,7 @@ end
 
 -- A program that embeds Lua; with flags for other libraries.
 function M.program(dir, source, name, libraries)
-  local flags_too = { "-llua5.4", "-lm", "-ldl", table.unpack(libraries or {}) }
-  cc("-o", dir .. "/" .. name, source, table.unpack(flags_too))
+  make(dir .. "/" .. name, source, name, { "-llua5.4", "-lm", "-ldl", table.unpack(libraries or {}) })
   return dir .. "/" .. name
 end
 

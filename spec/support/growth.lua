@@ -158,7 +158,8 @@ end
 -- the least, which is what others on the machine disturb least.
 function M.cost(op, n)
   local x = op.prepare(math.min(n, op.most or n))
-  local rounds = op.slow and 4 or op.system and 30 or 100
+  local core = require "spec.support.core"
+  local rounds = op.slow and 4 or op.system and core.count(12, 30) or core.count(40, 100)
   M.turns(3)
   for _ = 1, rounds // 2 do op.act(x) end
   local instructions, seconds = math.huge, math.huge

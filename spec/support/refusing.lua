@@ -93,13 +93,13 @@ local function leave_out()
   if under ~= "coverage" and under ~= "asan" then skip.under "what the address sanitizer's run tries" end
 end
 
--- The stride is meant for a daily run of a build without either. With LWT_SPEC_FULL=1 it is every n (but `least`), or
--- every LWT_SPEC_STRIDE-th: under the sanitizer, which sees all that a plain build would show.
+-- With LWT_SPEC_FULL=1 it is every n (but `least`), or every LWT_SPEC_STRIDE-th: under the sanitizer, which sees all
+-- that a plain build would show. A plain run is the quick look, at other n than the sanitizer's daily run.
 local function stride_of(stride, least)
   if full and under == "asan" then
     return math.max(least or 1, math.tointeger(tonumber(os.getenv "LWT_SPEC_STRIDE")) or 1)
   end
-  local factor = under == "coverage" and 1 / 4 or under == "asan" and 4 or 2
+  local factor = under == "coverage" and 1 / 4 or under == "asan" and 4 or full and 2 or 5
   return math.max(1, stride * factor // 1)
 end
 

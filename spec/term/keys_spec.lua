@@ -298,7 +298,7 @@ describe("a paste", function()
   it("may be a megabyte, in any pieces", function()
     local text = ("0123456789abcdé\n"):rep(65536)
     local bytes = pasted(text)
-    for _, size in ipairs { #bytes, 65536, 1021, 7 } do
+    for _, size in ipairs(os.getenv "LWT_SPEC_FULL" and { #bytes, 65536, 1021, 7 } or { #bytes, 1021, 13 }) do
       local decoder, list = keys.decoder(), {}
       for i = 1, #bytes, size do
         for _, key in ipairs(decoder:feed(bytes:sub(i, i + size - 1))) do list[#list + 1] = key end

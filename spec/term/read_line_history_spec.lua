@@ -164,7 +164,7 @@ describe("the file of a history", function()
     await(fs.mkdir(dir .. "/state/lwt", { parents = true }))
     local f = await(fs.open(path, "w"))
     local block = ("some line of the history\nanother one\n"):rep(30000)
-    for _ = 1, 34 do await(f:write(block)) end
+    for _ = 1, os.getenv "LWT_SPEC_FULL" and 34 or 8 do await(f:write(block)) end
     await(f:write "the last\n")
     await(f:close())
     local h = make { max = 3 }

@@ -1,5 +1,6 @@
 -- The command `lwt` and its prompt: what comes by a pipe, options, files, terminals of other kinds.
 
+local core = require "spec.support.core"
 local prompt = require "spec.support.prompt"
 local pty = require "spec.support.pty"
 local shell = require "spec.support.shell"
@@ -61,9 +62,11 @@ describe("lwt with its input from a pipe", function()
   end)
 
   it("reads a long text once, not once for each line of it", function()
-    local text = "t = {\n[=[ }\n}} ]=], --[[ }\n}}} ]]\n" .. ("{ '}' }, -- }\n"):rep(20000) .. "}\n#t\n"
-    assert.same({ "20001\n", "", 0 }, { piped(text).out, piped(text).err, piped(text).code })
-    local r = piped("t = {\n" .. ("1,\n"):rep(200) .. "= 2,\n" .. ("1,\n"):rep(500) .. "}\nprint 'not reached'\n")
+    local lines = core.count(5000, 20000)
+    local text = "t = {\n[=[ }\n}} ]=], --[[ }\n}}} ]]\n" .. ("{ '}' }, -- }\n"):rep(lines) .. "}\n#t\n"
+    local r = piped(text)
+    assert.same({ ("%d\n"):format(lines + 1), "", 0 }, { r.out, r.err, r.code })
+    r = piped("t = {\n" .. ("1,\n"):rep(200) .. "= 2,\n" .. ("1,\n"):rep(500) .. "}\nprint 'not reached'\n")
     assert.same({ "", "lwt: stdin:202: unexpected symbol near '='\n", 1 }, { r.out, r.err, r.code })
   end)
 

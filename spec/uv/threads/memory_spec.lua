@@ -166,6 +166,7 @@ describe("threads, when the system refuses", function()
 
   it("tell a worker's tasks that nobody answers any more, and keep nothing of what they asked", function()
     build.module(dir, "spec/support/loop.c", "loop", { "-luv" })
+    -- (`exec`: a shell beside the sleep would hold our pipe for as long.)
     local result = run(([[
       local lwt, preemptive = require "lwt", require "lwt.preemptive"
       local loop = package.loadlib(%q, "luaopen_loop")()
@@ -205,7 +206,7 @@ describe("threads, when the system refuses", function()
       fail.memory(6, true) -- of this thread: the last of those for a move to another loop: the inbox's
       require "lwt.engine".adopt(loop.new())
       io.open(%q, "w"):close()
-      os.execute "sleep 20 >/dev/null 2>&1"]]):format(dir .. "/loop.so", dir .. "/gate", dir .. "/gate"))
+      os.execute "exec sleep 20 >/dev/null 2>&1"]]):format(dir .. "/loop.so", dir .. "/gate", dir .. "/gate"))
     assert.same({ "there will be no answer: the main Lua state has closed, or can no longer give one\ttrue\n", "", 0 },
       { result.out, result.err, result.code })
   end)
