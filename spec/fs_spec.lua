@@ -1,5 +1,6 @@
 -- lwt.fs in Lua: streams of directory entries and of events. (Paths and open files: spec/uv.)
 
+local eventually = require "spec.support.eventually"
 local lwt = require "lwt"
 local fs = require "lwt.fs"
 local stream = require "lwt.stream"
@@ -20,14 +21,6 @@ local function descriptors()
   collectgarbage()
   await(lwt.sleep(0.001))
   return #await(fs.scandir("/proc/self/fd"))
-end
--- What nobody waits for is closed by another thread.
-local function falls_to(n)
-  for _ = 1, 2000 do
-    if descriptors() == n then return end
-    await(lwt.sleep(0.005))
-  end
-  assert.equal(n, descriptors())
 end
 
 describe("lwt.fs.readdir", function()
@@ -88,10 +81,10 @@ describe("lwt.fs.readdir", function()
     local some = fs.readdir(dir)
     await(some:next())
     some:close()
-    falls_to(before)
+    eventually(function() return descriptors() == before end)
     local function drop() await(fs.readdir(dir):next()) end
     drop()
-    falls_to(before)
+    eventually(function() return descriptors() == before end)
   end))
 
   it("loses no entry when a read is cancelled", task(function()

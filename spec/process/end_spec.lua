@@ -1,5 +1,6 @@
 -- How programs end, and are made to end: signals, time, groups, and who reaps them.
 
+local eventually = require "spec.support.eventually"
 local lwt = require "lwt"
 local fs = require "lwt.fs"
 local process = require "lwt.process"
@@ -373,8 +374,7 @@ describe("lwt.process", function()
     await(list.iter_n(function(i)
       assert.same({ code = i % 7 }, await(process.exec { "sh", "-c", "exit " .. i % 7 }))
     end, n, 16))
-    await(lwt.sleep(0.01))
-    assert.equal(before, descriptors())
+    eventually(function() return descriptors() == before end)
   end))
 
   it("leaves no child and no descriptor behind when its channels cannot be had", task(function()
