@@ -563,7 +563,9 @@ function Stream.close(s, torn)
   if s.closing then return s.closing end
   s.closing = ended -- for calls from within what follows
   s.gone = true
-  if torn == true or s.writes and s.writes:any(is_torn) then s.write_error = s.write_error or lwt.Closed end
+  if torn == true or s.writes and s.writes:any(is_torn) then
+    s.write_error = s.write_error or lwt.Closed
+  end
   s.conn:slow_in(true)
   s.conn:slow_out(true)
   line_up(s, s.conn:withdraw())
