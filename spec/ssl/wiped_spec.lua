@@ -9,7 +9,7 @@ describe("lwt.ssl", function()
   local ca, id, dir, library
 
   setup(function()
-    if os.getenv "LWT_UNDER" then skip.under "what a plain build shows" end
+    if os.getenv "LWT_UNDER" then return end
     ca = require "spec.support.ca".make()
     id = ca:issue { name = "server", san = "DNS:localhost" }
     dir = build.temp_dir()
@@ -31,6 +31,7 @@ describe("lwt.ssl", function()
   end
 
   it("wipes a key's file from memory, also where the key is refused", function()
+    skip.under "what a plain build shows"
     local r = try(id.key, [[io.open(arg[2]):read "a"; collectgarbage()]])
     assert.truthy(r.err:find "left", "the test sees nothing")
     r = try(id.key, [[require "lwt.ssl".context { role = "server", cert = arg[1], key = arg[2] }]])
