@@ -312,6 +312,8 @@ describe("lwt.list", function()
         function() list.map_n(same, {}, 0) end },
       { "bad argument #3 to 'fold_left_s' (table expected, got nil)",
         function() list.fold_left_s(same, 0) end },
+      { "bad argument #2 to 'map_n' (its length is no integer, but lwt.promise)",
+        function() list.map_n(same, setmetatable({}, { __len = lwt.fulfilled })) end },
     }
     for _, case in ipairs(cases) do
       local ok, err = pcall(case[2])

@@ -28,6 +28,16 @@ local function is_callable(value)
   return type(mt) == "table" and rawget(mt, "__call") ~= nil
 end
 
+-- How long a list is: its `n` where it has one. (`#` may be a function of the list's own, which gives anything: then
+-- nil, and why.)
+local function length_of(list)
+  local n = rawget(list, "n")
+  if math.type(n) == "integer" then return n end
+  n = #list
+  if math.type(n) == "integer" then return n end
+  return nil, "its length is no integer, but " .. type_name(n)
+end
+
 local own = getinfo(1, "S").source
 
 -- The level, for `fail`, of the first caller whose source is neither this file nor one of `files`.
@@ -144,16 +154,20 @@ local function new(files)
     return integer
   end
 
-  -- A plain list. Gives its length: its `n` where it has one. (lwt gives the core its `unview`, and
-  -- requires this file before it does.)
+  local function length(arg, name, list, up)
+    local n, wrong = length_of(list)
+    if not n then fail(arg, name, wrong, up and up + 1 or 1) end
+    return n
+  end
+
+  -- A plain list. Gives its length. (lwt gives the core its `unview`, and requires this file before it does.)
   function checks.list(arg, name, value, up)
     value = core.unview(value)
     if type(value) ~= "table" then
       fail(arg, name, "table expected, got " .. type_name(value), up)
     end
-    local n = rawget(value, "n")
-    if math.type(n) == "integer" then return n end
-    return #value
+    local n = length(arg, name, value, up)
+    return n
   end
 
   -- A plain list of objects with this metatable, or of direct views of such: its length, and a copy
@@ -163,8 +177,7 @@ local function new(files)
     if type(value) ~= "table" then
       fail(arg, name, "table expected, got " .. type_name(value), up)
     end
-    local n = rawget(value, "n")
-    if math.type(n) ~= "integer" then n = #value end
+    local n = length(arg, name, value, up)
     local list, unview = {}, core.unview
     for i = 1, n do
       local x = unview(value[i])
@@ -201,7 +214,7 @@ end
 
 local M = new(nil)
 
-M.type_name, M.is_callable = type_name, is_callable
+M.type_name, M.is_callable, M.length_of = type_name, is_callable, length_of
 
 -- The checks of a module, which raise at the first caller outside of the files of that module.
 function M.outside(module)

@@ -1,6 +1,7 @@
 -- Completion: what is offered for the word before the cursor, what of it is put into the line, and how it
 -- is shown in columns. It knows the editor; the session decides whom to ask, and when.
 
+local args = require "lwt.internal.args"
 local clusters = require "lwt.read_line.clusters"
 local layout = require "lwt.read_line.layout"
 local text_width = require "lwt.term.core".text_width
@@ -29,7 +30,9 @@ local function items_of(list)
   if type(list) ~= "table" then
     error("complete gave " .. type(list) .. " (list of words expected)", 0)
   end
-  for i = 1, #list do
+  local n, wrong = args.length_of(list)
+  if not n then error("complete gave a list; " .. wrong, 0) end
+  for i = 1, n do
     local item = list[i]
     if type(item) == "string" or type(item) == "number" then item = { text = tostring(item) } end
     if type(item) ~= "table" or type(item.text) ~= "string" then

@@ -162,7 +162,9 @@ local function unpacking(name, s, list_of)
     if type(l) ~= "table" then
       error(("'%s': a list expected, got %s"):format(name, args.type_name(l)), 0)
     end
-    list, i, n = l, 0, math.type(l.n) == "integer" and l.n or #l
+    local length, wrong = args.length_of(l)
+    if not length then error(("'%s': of the list, %s"):format(name, wrong), 0) end
+    list, i, n = l, 0, length
     return take(x, taker)
   end
   local function use_of(x, taker)
