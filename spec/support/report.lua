@@ -4,6 +4,7 @@
 
 local busted = require "busted"
 local base = require "busted.outputHandlers.base"
+require "spec.support.skip" -- it has to be there before the first spec begins
 
 local write = function(...)
   io.stdout:write(...)
