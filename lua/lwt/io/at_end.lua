@@ -88,7 +88,9 @@ local function flush_at_exit()
   local others = lwt.spawn(M.flush, unlimited, M.report)
   if #limited > 0 then
     local function all() M.flush(limited, M.report) end
-    if not pcall(lwt.await, lwt.with_timeout(M.limit, all)) then give_up(limited) end
+    local ok, err = pcall(lwt.await, lwt.with_timeout(M.limit, all))
+    if rawequal(err, lwt.Canceled) then error(err, 0) end
+    if not ok then give_up(limited) end
   end
   lwt.await(others)
 end

@@ -25,9 +25,8 @@ local pcall, roomy = pcall, core.roomy
 --
 -- The line of a stream is `s.first` … `s.last`, and `s.taking` is the first in it that may take
 -- something: all before that one only look. `s.waits`: the stream is in its log's `waiting`.
-
---
 -- `s.looked`: there may be one in line that looks, and can do so again.
+
 local demand, withdraw
 
 local function alive(req)
