@@ -320,6 +320,7 @@ static void processes(long n, long resident) {
     return;
   }
   memset(memory, 1, size);
+  __asm__ volatile("" : : "r"(memory) : "memory"); /* or the compiler would leave it out */
   by_posix_spawn("processes:posix_spawn_1g", n);
   by_libuv("processes:libuv_1g", n / 50 + 1); /* forks: 30 ms each */
   free(memory);
