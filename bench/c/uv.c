@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -314,12 +315,16 @@ static void by_posix_spawn(const char *name, long n) {
 static void processes(long n, long resident) {
   size_t size = (size_t)resident << 20;
   char *memory = size > 0 ? malloc(size) : NULL;
+  struct rusage used;
   if (memory == NULL) {
     by_posix_spawn("processes:posix_spawn", n);
     by_libuv("processes:libuv", n);
     return;
   }
   memset(memory, 1, size);
+  __asm__ volatile("" : : "r"(memory) : "memory"); /* or the compiler would leave it out */
+  getrusage(RUSAGE_SELF, &used);
+  expect(used.ru_maxrss >= resident << 10, "the memory is not resident");
   by_posix_spawn("processes:posix_spawn_1g", n);
   by_libuv("processes:libuv_1g", n / 50 + 1); /* forks: 30 ms each */
   free(memory);
