@@ -27,7 +27,8 @@ context *lwt_ssl_context_of(const SSL *ssl) {
 void lwt_ssl_context_release(context *c) {
   if (c == NULL || --c->refs > 0) return;
   SSL_CTX_free(c->ctx);
-  while (c->spares > 0) free(c->spare[--c->spares]);
+  while (c->small.n > 0) free(c->small.piece[--c->small.n]);
+  while (c->large.n > 0) free(c->large.piece[--c->large.n]);
   OPENSSL_free(c->staple);
   free(c->alpn);
   free(c->curves);
