@@ -93,8 +93,8 @@ typedef struct context {
   char *curves;        /* the list; NULL: OpenSSL's own */
   unsigned char *alpn; /* in the wire's form */
   unsigned alpn_len;
-  int keylog_fd;               /* -1: none */
-  int keeps_keys;              /* for a function in Lua */
+  int keylog_fd;  /* -1: none */
+  int keeps_keys; /* for a function in Lua */
   spares small, large;
 } context;
 
@@ -151,8 +151,8 @@ typedef struct session {
   int in_end;    /* the transport is at its end */
   int drained;   /* OpenSSL has nothing, since it was last asked */
   int no_memory;
-  int full;              /* the socket has just taken less than there was */
-  int dry;               /* … has given less than there was room for, and has not said more since */
+  int full; /* the socket has just taken less than there was */
+  int dry;  /* … has given less than there was room for, and has not said more since */
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
   buffer tickets;        /* for the transport, before anything else (handshake.c) */
   unsigned taken;        /* grows with whatever is taken of the buffers */
