@@ -383,6 +383,8 @@ struct lwt_api {
   int (*socket_wait)(const lwt_api *, lua_State *L, int idx, lwt_socket_wait *wait);
   /* `f` is not called. What arrives stays with the socket. */
   void (*socket_unwait)(const lwt_api *, lwt_socket_wait *wait);
+
+  void *system; /* what lwt.uv keeps for this state: its own */
 };
 
 /* Fetch the table; raises when lwt is missing or has another major version. */

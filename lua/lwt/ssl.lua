@@ -111,7 +111,8 @@ end
 ---
 --- - `sni`: a table of contexts by name (`"*.example.org"` too), or a function that is given the name that the client asks for (nil for none) and gives a
 ---   context (nil for this one). It may await. When it fails, so does the handshake, on both sides.
---- - `session_tickets = false`: no session can be resumed.
+--- - `session_tickets = false`: no session can be resumed. Otherwise each connection gives the client one ticket, a resumed
+---   one as well.
 --- - `ocsp`: the response to staple, as DER or the name of a file. Whether it is a good one is not looked at.
 ---
 --- Option of clients: `ocsp = true` checks a stapled response if there is one, `"require"` insists on one.

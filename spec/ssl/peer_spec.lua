@@ -111,6 +111,7 @@ describe("lwt.ssl and the openssl command", function()
     local text = run("-cert", mine.cert, "-key", mine.key, "-servername", "localhost",
       "-sess_out", ca:path "session")
     assert.truthy(text:find("CN = server", 1, true), text)
+    assert.equal(1, select(2, text:gsub("New Session Ticket arrived", "")), text)
     run("-cert", mine.cert, "-key", mine.key, "-servername", "localhost", "-sess_in", ca:path "session")
     text = run("-servername", "inner")
     assert.truthy(text:find("CN = rsa", 1, true), text)

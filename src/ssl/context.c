@@ -27,7 +27,8 @@ context *lwt_ssl_context_of(const SSL *ssl) {
 void lwt_ssl_context_release(context *c) {
   if (c == NULL || --c->refs > 0) return;
   SSL_CTX_free(c->ctx);
-  while (c->spares > 0) free(c->spare[--c->spares]);
+  while (c->small.n > 0) free(c->small.piece[--c->small.n]);
+  while (c->large.n > 0) free(c->large.piece[--c->large.n]);
   OPENSSL_free(c->staple);
   free(c->alpn);
   free(c->curves);
@@ -122,6 +123,7 @@ static SSL_CTX *new_ctx(int server) {
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   if (server) {
+    SSL_CTX_set_num_tickets(ctx, 1); /* (OpenSSL's two: six per cent of a handshake) */
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
   } else {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |

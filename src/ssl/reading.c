@@ -35,13 +35,18 @@ lwt_ssl_outcome lwt_ssl_look(lua_State *L, int conn, session *s, size_t want) {
       what = R_BYTES;
       break;
     }
-    n = lwt_ssl_receive(L, s, socket);
+    n = s->dry ? 0 : lwt_ssl_receive(L, s, socket);
     if (n > 0) continue;
-    if (n == LWT_SSL_NO_MEMORY)
+    if (n == LWT_SSL_NO_MEMORY) {
       what = R_MEMORY;
-    else if (s->lwt->socket_wait(s->lwt, L, socket, &s->wait) != 0)
+      break;
+    }
+    if (s->lwt->socket_wait(s->lwt, L, socket, &s->wait) == 0) break;
+    if (!s->dry) {
       what = R_TROUBLE;
-    break;
+      break;
+    }
+    s->dry = 0; /* something has come since */
   }
   lua_settop(L, socket - 1);
   return what;
@@ -212,6 +217,7 @@ static void serve(lua_State *L) {
 /* (There is no read: its promise could not be made, or a finalizer has cancelled it.) */
 void lwt_ssl_on_ready(lua_State *L, lwt_socket_wait *w) {
   session *s = (session *)(void *)((char *)w - offsetof(session, wait));
+  s->dry = 0;
   lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
   if (s->reads) serve(L);
 }

@@ -69,6 +69,12 @@ enum { OCSP_OFF, OCSP_ASK, OCSP_REQUIRE };
 #define LWT_SSL_PIECE 69632
 #define LWT_SSL_SPARES 4
 
+/* Memory of one size that buffers have given back, for the next ones. */
+typedef struct spares {
+  char *piece[LWT_SSL_SPARES];
+  int n;
+} spares;
+
 /* Counted: what a handshake uses may outlive what Lua holds. */
 typedef struct context {
   SSL_CTX *ctx;
@@ -87,10 +93,9 @@ typedef struct context {
   char *curves;        /* the list; NULL: OpenSSL's own */
   unsigned char *alpn; /* in the wire's form */
   unsigned alpn_len;
-  int keylog_fd;               /* -1: none */
-  int keeps_keys;              /* for a function in Lua */
-  char *spare[LWT_SSL_SPARES]; /* pieces that buffers have given back */
-  int spares;
+  int keylog_fd;  /* -1: none */
+  int keeps_keys; /* for a function in Lua */
+  spares small, large;
 } context;
 
 context *lwt_ssl_check_context(lua_State *L, int arg);
@@ -146,7 +151,8 @@ typedef struct session {
   int in_end;    /* the transport is at its end */
   int drained;   /* OpenSSL has nothing, since it was last asked */
   int no_memory;
-  int full;              /* the socket has just taken less than there was */
+  int full; /* the socket has just taken less than there was */
+  int dry;  /* … has given less than there was room for, and has not said more since */
   buffer in, out, plain; /* from the transport; for it; decrypted and not yet taken */
   buffer tickets;        /* for the transport, before anything else (handshake.c) */
   unsigned taken;        /* grows with whatever is taken of the buffers */

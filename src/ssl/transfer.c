@@ -63,6 +63,7 @@ int lwt_ssl_receive(lua_State *L, session *s, int socket) {
   ptrdiff_t n;
   if (!lwt_ssl_buffer_room(s, &s->in, LWT_SSL_CHUNK)) return LWT_SSL_NO_MEMORY;
   n = s->lwt->socket_read(s->lwt, L, socket, s->in.data + s->in.len, LWT_SSL_CHUNK);
+  s->dry = n > 0 && n < LWT_SSL_CHUNK;
   if (n > 0)
     s->in.len += (size_t)n;
   else if (n == 0)

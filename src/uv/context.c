@@ -53,6 +53,7 @@ lwt_uv *lwt_uv_new_context(lua_State *L) {
   memset(ctx, 0, sizeof *ctx);
   ctx->later_end = &ctx->later;
   ctx->lwt = (lwt_api *)lwt_import(L);
+  ctx->lwt->system = ctx;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_context_gc);
   lua_setfield(L, -2, "__gc");

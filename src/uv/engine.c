@@ -172,7 +172,7 @@ static void api_lent_remove(const lwt_api *lwt, int ticket) {
 
 /* lwt->loop. The table leads to its state, and the state to its context. */
 static void *api_loop(const lwt_api *lwt) {
-  lwt_uv *ctx = lwt_uv_find_context(lwt->main);
+  lwt_uv *ctx = lwt->system;
   return ctx == NULL ? NULL : ctx->loop;
 }
 

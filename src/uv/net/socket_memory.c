@@ -8,7 +8,7 @@
 
 /* NULL: no socket, or closed. */
 static lwt_uv_stream *stream_at(const lwt_api *lwt, lua_State *L, int idx) {
-  lwt_uv *ctx = lwt_uv_find_context(lwt->main);
+  lwt_uv *ctx = lwt->system;
   return ctx->closing ? NULL : lwt_uv_stream_test(ctx, L, idx);
 }
 

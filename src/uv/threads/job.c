@@ -438,7 +438,7 @@ static int queue_item(jobs *j, item *i) {
 }
 
 static void api_start(const lwt_api *lwt, lua_State *L, lwt_job *job) {
-  lwt_uv *ctx = lwt_uv_find_context(lwt->main);
+  lwt_uv *ctx = lwt->system;
   int status = 0;
   if (ctx->loop == NULL)
     status = UV_ECANCELED;

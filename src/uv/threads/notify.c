@@ -75,7 +75,7 @@ static int api_send(lwt_notification *n) {
 
 static lwt_notification *api_new(const lwt_api *lwt, lua_State *L, lwt_notify_fn f,
                                  void *data, int keep) {
-  lwt_uv *ctx = lwt_uv_find_context(lwt->main);
+  lwt_uv *ctx = lwt->system;
   int status = UV_ENOMEM;
   lwt_uv_check_open(ctx, L);
   lwt_uv_inbox *inbox = lwt_uv_inbox_of(ctx, &status);
