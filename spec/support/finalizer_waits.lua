@@ -242,6 +242,38 @@ list[#list + 1] = {
   end,
 }
 
+-- It is shown to those who only look, and then has to wait, unless a finalizer has made room.
+list[#list + 1] = {
+  name = "elements: of a full stream at which others look, push",
+  setup = function()
+    local s = bounded(1)()
+    s.pusher:push(0)
+    s.pusher:push(1)
+    s.look, s.got = s.stream:npeek(4), {}
+    s.take = function()
+      for _, v in ipairs(s.stream:get_available()) do s.got[#s.got + 1] = v end
+    end
+    return s
+  end,
+  run = function(s) s.p = s.pusher:push(2) end,
+  disturb = {
+    take = function(s) s.take() end,
+    wait = function(s)
+      for _ = 1, 3 do s.stream:get():on_success(function(v) s.got[#s.got + 1] = v end) end
+    end,
+    look = function(s) s.other = s.stream:npeek(3) end,
+    close = function(s) s.pusher:close() end,
+  },
+  check = function(s, came)
+    if not s.p or came == "cancel" then return end
+    if came == "close" then return equal(false, s.p:is_pending()) end
+    if came == "look" then equal("fulfilled", (s.other:state())) end
+    s.take()
+    equal("0 1 2", table.concat(s.got, " "))
+    equal("fulfilled", (s.p:state()))
+  end,
+}
+
 -- At most so many a second, however they come.
 list[#list + 1] = {
   name = "locks: throttle",
