@@ -279,6 +279,13 @@ static int l_unflushed(lua_State *L) {
   return 1;
 }
 
+/* is_shutting(ch): has its side for writing been closed alone, so that nothing else flushes it? */
+static int l_is_shutting(lua_State *L) {
+  const channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  lua_pushboolean(L, !ch->closed && ch->close_op == NULL && ch->out.closing);
+  return 1;
+}
+
 /* flush_now(ch): write, before what others write to the same descriptor, without waiting;
 ** what cannot be written now stays. Lua's own output to it goes first. */
 static int l_flush_now(lua_State *L) {
@@ -427,6 +434,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"default_buffer_size", l_default_buffer_size},
       {"set_default_buffer_size", l_set_default_buffer_size},
       {"unflushed", l_unflushed},
+    {"is_shutting", l_is_shutting},
       {"at_exit", l_at_exit},
       {"flush_now", l_flush_now},
       {"is_terminal", l_is_terminal},
