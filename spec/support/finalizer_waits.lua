@@ -242,6 +242,28 @@ list[#list + 1] = {
   end,
 }
 
+-- What comes from a source goes to the reader who is first in line, in its order.
+list[#list + 1] = {
+  name = "elements: from a source, nget",
+  setup = function()
+    local s = pushed()
+    for i = 1, 5 do s.push(i) end
+    s.stream = stream.of_list({}):append(s.stream)
+    return s
+  end,
+  run = function(s) return s.stream:nget(2) end,
+  disturb = {
+    look = function(s) s.stream:npeek(2) end,
+    withdraw = function(s) s.stream:nget(9):cancel() end,
+  },
+  check = function(s, came, ok, read)
+    local got = ok and read or {}
+    if came == "cancel" then return end
+    for _, v in ipairs(s.stream:get_available()) do got[#got + 1] = v end
+    equal("1 2 3 4 5", table.concat(got, " "))
+  end,
+}
+
 -- It is shown to those who only look, and then has to wait, unless a finalizer has made room.
 list[#list + 1] = {
   name = "elements: of a full stream at which others look, push",
