@@ -147,8 +147,8 @@ static void finish(lua_State *L, channel *ch) {
   if (ch->port_gone) return;
   if (ch->out.pending && lwt_uv_port_is_fd(ch->port) && ch->port->class->seek != NULL)
     lwt_uv_channel_leave_write(L, ch);
-  ch->torn =
-      ch->out.pending || ch->out.off < ch->out.len || ch->out.fly_off < ch->out.fly_len;
+  ch->torn = ch->out.pending || ch->out.off < ch->out.len ||
+             ch->out.fly_off < ch->out.fly_len || lwt_uv_channel_has_writes(ch);
   stop_port(ch);
   ch->changes++;
   ch->port_gone = 1;
