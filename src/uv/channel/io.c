@@ -425,7 +425,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"default_buffer_size", l_default_buffer_size},
       {"set_default_buffer_size", l_set_default_buffer_size},
       {"unflushed", l_unflushed},
-    {"is_shutting", l_is_shutting},
+      {"is_shutting", l_is_shutting},
       {"at_exit", l_at_exit},
       {"flush_now", l_flush_now},
       {"is_terminal", l_is_terminal},
