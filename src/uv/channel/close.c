@@ -349,12 +349,13 @@ static int close_side(lua_State *L, view *v, int side) {
     return luaL_argerror(L, 2, "the channel does not have that side");
   lua_settop(L, 1);
   if (ch->closed || ch->close_op != NULL) return push_close(L, ch);
-  if (side == CAN_WRITE) { /* once more: it waits for the end of the first */
+  if (side == CAN_READ) {
+    end_reading(L, ch);
+    lwt_uv_channel_pump(L, ch);
+  } else if (!ch->out.closed || !ch->out.shut) { /* once more: it waits for the first */
     ch->out.closing = 1;
     return lwt_uv_channel_run(L, v, &o, 0);
   }
-  end_reading(L, ch);
-  lwt_uv_channel_pump(L, ch);
   lwt_uv_push_done(ch->ctx, L);
   return 1;
 }
