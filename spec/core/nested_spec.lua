@@ -50,6 +50,31 @@ describe("lwt->step_within", function()
     end)
   end)
 
+  it("leaves who is being told where memory runs out after it: nobody else is rejected", function()
+    lwt.run(function()
+      for n = 1, 4 do
+        local heard
+        local p, r = lwt.wait()
+        local other, r_other = lwt.wait()
+        local inner, r_inner = lwt.wait()
+        local innocent = other:bind(function() return (lwt.wait()) end)
+        inner:on_termination(function() end)
+        local q = p:bind(function()
+          lwt.pause():on_success(function() r_other:wakeup() end)
+          nested.turn(function() return not other:is_pending() end)
+          nested.refuse(n)
+          return inner
+        end)
+        q:on_any(function() heard = true end, function() heard = true end)
+        local ok = pcall(r.wakeup, r)
+        nested.refuse()
+        r_inner:wakeup()
+        assert.is_true(innocent:is_pending())
+        assert.is_true(not ok or heard)
+      end
+    end)
+  end)
+
   it("leaves the task in the middle what it was", function()
     lwt.run(function()
       local me = lwt.current()

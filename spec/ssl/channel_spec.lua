@@ -281,9 +281,13 @@ describe("lwt.io over TLS", function()
         for _ = 1, 50 do ch:write(("x"):rep(1000000)) end
         lwt.yield()
         await(ch:abort())
+      elseif how == "in line" then
+        ch:atomic(function() await(lwt.task()) end)
+        ch:write("second\n")
+        await(ch:abort())
       end
     end)
-    for how, whole in pairs { whole = true, buffered = false, ["made to wait"] = false } do
+    for how, whole in pairs { whole = true, buffered = false, ["made to wait"] = false, ["in line"] = false } do
       local ch <close> = await(connect(server))
       await(ch:write_line(how))
       assert.equal("first", await(ch:read_line()))

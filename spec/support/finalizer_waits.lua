@@ -242,6 +242,60 @@ list[#list + 1] = {
   end,
 }
 
+-- What comes from a source goes to the reader who is first in line, in its order.
+list[#list + 1] = {
+  name = "elements: from a source, nget",
+  setup = function()
+    local s = pushed()
+    for i = 1, 5 do s.push(i) end
+    s.stream = stream.of_list({}):append(s.stream)
+    return s
+  end,
+  run = function(s) return s.stream:nget(2) end,
+  disturb = {
+    look = function(s) s.stream:npeek(2) end,
+    withdraw = function(s) s.stream:nget(9):cancel() end,
+  },
+  check = function(s, came, ok, read)
+    local got = ok and read or {}
+    if came == "cancel" then return end
+    for _, v in ipairs(s.stream:get_available()) do got[#got + 1] = v end
+    equal("1 2 3 4 5", table.concat(got, " "))
+  end,
+}
+
+-- It is shown to those who only look, and then has to wait, unless a finalizer has made room.
+list[#list + 1] = {
+  name = "elements: of a full stream at which others look, push",
+  setup = function()
+    local s = bounded(1)()
+    s.pusher:push(0)
+    s.pusher:push(1)
+    s.look, s.got = s.stream:npeek(4), {}
+    s.take = function()
+      for _, v in ipairs(s.stream:get_available()) do s.got[#s.got + 1] = v end
+    end
+    return s
+  end,
+  run = function(s) s.p = s.pusher:push(2) end,
+  disturb = {
+    take = function(s) s.take() end,
+    wait = function(s)
+      for _ = 1, 3 do s.stream:get():on_success(function(v) s.got[#s.got + 1] = v end) end
+    end,
+    look = function(s) s.other = s.stream:npeek(3) end,
+    close = function(s) s.pusher:close() end,
+  },
+  check = function(s, came)
+    if not s.p or came == "cancel" then return end
+    if came == "close" then return equal(false, s.p:is_pending()) end
+    if came == "look" then equal("fulfilled", (s.other:state())) end
+    s.take()
+    equal("0 1 2", table.concat(s.got, " "))
+    equal("fulfilled", (s.p:state()))
+  end,
+}
+
 -- At most so many a second, however they come.
 list[#list + 1] = {
   name = "locks: throttle",

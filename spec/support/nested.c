@@ -130,10 +130,30 @@ static int l_on(lua_State *L) {
   return 1;
 }
 
+/* The allocator of before, and how many requests are granted until one is refused (Lua makes it twice). */
+static lua_Alloc allocate;
+static int granted;
+
+static void *refusing(void *ud, void *ptr, size_t osize, size_t nsize) {
+  if (nsize > (ptr == NULL ? 0 : osize) && granted-- <= 0 && granted >= -2) return NULL;
+  return allocate(ud, ptr, osize, nsize);
+}
+
+/* refuse(n): the n-th request for memory from now on is refused; refuse(): none is */
+static int l_refuse(lua_State *L) {
+  void *ud;
+  lua_Alloc now = lua_getallocf(L, &ud);
+  if (now != refusing) allocate = now;
+  granted = (int)luaL_optinteger(L, 1, 0) - 1;
+  lua_setallocf(L, lua_isnoneornil(L, 1) ? allocate : refusing, ud);
+  return 0;
+}
+
 int luaopen_nested(lua_State *L) {
   static const luaL_Reg functions[] = {{"wrap", l_wrap}, {"unwrap", l_unwrap}, {"busy", l_busy},
                                        {"old", l_old},   {"due", l_due},       {"step_within", l_step},
-                                       {"turn", l_turn}, {"on", l_on},         {NULL, NULL}};
+                                       {"turn", l_turn}, {"on", l_on},         {"refuse", l_refuse},
+                                       {NULL, NULL}};
   lwt = lwt_import(L);
   luaL_newlib(L, functions);
   return 1;

@@ -25,6 +25,12 @@ describe("a finalizer in the middle", function()
     { "pipes: map_s_of_map, what comes", "get_and_push" }, -- one read arrived twice
     { "pipes: clone_of_map, lists", "withdraw" }, -- what an nget was about to take when it was withdrawn
     { "pipes: combine, tasks", "get_available" }, -- what came was told to nobody, as in the next two
+    { "elements: from a source, nget", "look" }, -- the first came last
+    { "elements: from a source, nget", "withdraw" },
+    { "elements: of a full stream at which others look, push", "take" }, -- it waited for ever
+    { "elements: of a full stream at which others look, push", "wait" },
+    { "elements: of a full stream at which others look, push", "look" },
+    { "elements: of a full stream at which others look, push", "close" },
     { "promises: telling one at any height of the stack", "cancel_another" },
     { "promises: telling one at any height of the stack", "wake_another" },
   } do

@@ -76,6 +76,22 @@ static void put_back(lwt_context *c, const place *p) {
   c->has_trace = 0;
 }
 
+/* Whom the resolutions under way are telling: pushed before the turn, and put back from `at`. */
+static int push_hands(lua_State *L, const lwt_context *c) {
+  int n = c->nest < MAX_NEST ? c->nest : MAX_NEST;
+  for (int i = 0; i < n; i++) pushreg(L, c->r_hands[i]);
+  return n;
+}
+
+static void put_back_hands(lua_State *L, lwt_context *c, int at, int n) {
+  for (int i = 0; i < n; i++) {
+    lua_pushvalue(L, at + i);
+    setreg(L, c->r_hands[i]);
+  }
+  if (c->deepest < n) c->deepest = n;
+  c->currents++;
+}
+
 /* The idle hooks that the outer turn has not called yet are called by the nested turn. */
 static void requeue_idle(lwt_context *c) {
   while (c->idle_now != NULL) {
@@ -87,13 +103,14 @@ static void requeue_idle(lwt_context *c) {
 
 void lwt_loop_step_within(const lwt_api *api, lua_State *L, double budget) {
   lwt_context *c = api->context;
-  int top = lua_gettop(L), status;
+  int top = lua_gettop(L), status, hands;
   place outside;
   if (c->ended) lwt_context_ended(L);
   if (c->closing || lwt_loop_in_finalizer(L)) return;
-  luaL_checkstack(L, 6, NULL);
+  luaL_checkstack(L, 6 + MAX_NEST, NULL);
   lua_pushboolean(L, 0);
   lwt_storage_swap(L, c); /* the storage of the interrupted code is on top */
+  hands = push_hands(L, c);
   put_aside(c, &outside);
   requeue_idle(c);
   c->engine_now = lwt_timer_now(c);
@@ -101,6 +118,7 @@ void lwt_loop_step_within(const lwt_api *api, lua_State *L, double budget) {
   lua_pushnumber(L, budget);
   status = lua_pcall(L, 1, 0, 0);
   put_back(c, &outside);
+  put_back_hands(L, c, top + 2, hands);
   lua_pushvalue(L, top + 1);
   lwt_storage_swap(L, c);
   lua_pop(L, 1);

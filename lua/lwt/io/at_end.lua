@@ -19,6 +19,7 @@ M.limit = false
 
 local function flush(ch)
   if ch:is_closed() then return lwt.protected(ch:close()) end
+  if cio.is_shutting(ch) then return ch:close "write" end
   return ch:flush()
 end
 

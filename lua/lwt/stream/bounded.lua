@@ -210,7 +210,7 @@ local function push(bound, v, late)
       return done
     end
   end
-  local p = done
+  local p, last = done, s and s.last
   if bound.n < bound.size and not (bound.pusher and blocked(bound)) then
     bound.n = bound.n + 1
     append(log, v)
@@ -224,9 +224,15 @@ local function push(bound, v, late)
       end
       make_room(bound.behind)
     end
-    -- The memory may have run a finalizer, and that may have read, pushed or closed.
-    if not s and (log.taker or log.waiting[1] and not log.spreading or log.closed
-      or bound.pusher ~= first or bound.n < bound.size and not (first and blocked(bound))) then
+    -- The memory may have run a finalizer, and that may have read, looked, pushed or closed.
+    local came
+    if s then came = s.last ~= last else came = log.waiting[1] and not log.spreading end
+    if came or log.taker or log.closed
+      or bound.pusher ~= first or bound.n < bound.size and not (first and blocked(bound)) then
+      if s then
+        C.look_anew(s) -- they will be shown `v` once more
+        clear_up(log, s)
+      end
       return push(bound, v, late)
     end
     if first then

@@ -154,6 +154,11 @@ local function see(s, req, c, i)
   if bound and not req.done then bound.show(bound, req) end
 end
 
+-- Those in line that only look begin again, with what is there now.
+function C.look_anew(s)
+  if look_again(s) then show_lookers(s, see, s.chunk, s.i) end
+end
+
 -- Asks the function of a request about `v`, at the front. Who is asked, or a finalizer, may read: then
 -- it is not for the request.
 local function ask_about(s, req, v)

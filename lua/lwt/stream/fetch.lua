@@ -231,8 +231,13 @@ C.ended = ended
 
 ---- Fetching --------------------------------------------------------------------
 
+-- (The memory comes first: as long as the source is at it a finalizer that reads gets in line, and what
+-- comes next is not before `v`.)
 local function settle(log, ok, v)
+  local there, err = true, nil
+  if v ~= nil and log.n > SIZE then there, err = pcall(reserve, log) end
   if log.fetching == true then log.fetching = false end
+  if not there then raise(err) end
   if log.ending then
     ended(log)
   elseif not ok then

@@ -39,6 +39,23 @@ describe("closing", function()
     await(r:close())
   end))
 
+  it("of one side, called again, waits for the end of it as well", task(function()
+    local a, b = require "lwt.net".socketpair()
+    local ch = io.of_fd(a:fileno(), "r+", { close = false })
+    ch:write(("x"):rep(3000000))
+    local first, second = ch:close "write", ch:close "write"
+    assert.is_true(first:is_pending() and second:is_pending())
+    local length = 0
+    for piece in function() return await(b:read()) end do length = length + #piece end
+    assert.equal(3000000, length)
+    await(first)
+    await(second)
+    await(ch:close "write")
+    await(ch:close())
+    a:close()
+    b:close()
+  end))
+
   it("turns into an abort when it is cancelled", task(function()
     local r, w = io.pipe { buffer_size = 16 }
     local a = w:write(("a"):rep(1000000))
@@ -203,6 +220,29 @@ describe("at the end of run", function()
       assert.equal(length, file:seek "end")
       os.remove(path)
     end
+  end)
+
+  it("so is what was written before one side was closed", function()
+    local length, told = 0, nil
+    lwt.async_exception_hook(function(err) told = err end)
+    local reader
+    lwt.run(function()
+      local a, b = require "lwt.net".socketpair()
+      local ch = io.of_fd(a:fileno(), "r+", { close = false })
+      ch:write(("x"):rep(3000000))
+      ch:close "write"
+      reader = lwt.spawn(function()
+        await(lwt.sleep(0.01))
+        for piece in function() return await(b:read()) end do length = length + #piece end
+        b:close()
+        await(ch:close())
+        a:close()
+      end)
+    end)
+    lwt.async_exception_hook(nil)
+    lwt.run(reader)
+    assert.equal(3000000, length)
+    assert.is_nil(told)
   end)
 
   it("is not waited for longer than set_exit_timeout says, and then told", function()

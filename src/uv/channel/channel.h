@@ -277,6 +277,7 @@ void lwt_uv_channel_settle(lua_State *L, channel *ch, op *o, int n);
 /* Reject the promises whose settling has raised: the channel is at the top. */
 void lwt_uv_channel_pay(lua_State *L, channel *ch);
 op *lwt_uv_channel_turn(const channel *ch, int side);
+int lwt_uv_channel_has_writes(const channel *ch);
 /* Push the first view of an anchored channel (returns 1), or nothing (0). */
 int lwt_uv_channel_push(lua_State *L, channel *ch);
 /* Let it be collected, if nothing is under way. */

@@ -147,8 +147,8 @@ static void finish(lua_State *L, channel *ch) {
   if (ch->port_gone) return;
   if (ch->out.pending && lwt_uv_port_is_fd(ch->port) && ch->port->class->seek != NULL)
     lwt_uv_channel_leave_write(L, ch);
-  ch->torn =
-      ch->out.pending || ch->out.off < ch->out.len || ch->out.fly_off < ch->out.fly_len;
+  ch->torn = ch->out.pending || ch->out.off < ch->out.len ||
+             ch->out.fly_off < ch->out.fly_len || lwt_uv_channel_has_writes(ch);
   stop_port(ch);
   ch->changes++;
   ch->port_gone = 1;
@@ -352,7 +352,7 @@ static int close_side(lua_State *L, view *v, int side) {
   if (side == CAN_READ) {
     end_reading(L, ch);
     lwt_uv_channel_pump(L, ch);
-  } else if (!ch->out.closing) {
+  } else if (!ch->out.closed || !ch->out.shut) { /* once more: it waits for the first */
     ch->out.closing = 1;
     return lwt_uv_channel_run(L, v, &o, 0);
   }

@@ -236,22 +236,13 @@ static int l_set_default_buffer_size(lua_State *L) {
   return 0;
 }
 
-/* Do writes wait for their turn, or for the port? */
-static int has_writes(const view *v, int side) {
-  for (const op *o = v->q[side].first; o != NULL; o = o->next[side])
-    if (o->kind == OP_WRITE ||
-        (o->kind == OP_ATOMIC && o->granted && has_writes(o->inner, side)))
-      return 1;
-  return 0;
-}
-
 static int is_unflushed(const channel *ch, int closing_too) {
   const channel_out *out = &ch->out;
   if (ch->closed || ch->first == NULL || (ch->close_op != NULL && !closing_too) ||
       (out->error != 0 && out->told))
     return 0;
   return out->len != out->off || out->fly_len != out->fly_off ||
-         has_writes(ch->first, ch->shared ? READING : WRITING);
+         lwt_uv_channel_has_writes(ch);
 }
 
 /* unflushed(at_exit): the channels that have something to write (they are alive: the hook or what
@@ -276,6 +267,13 @@ static int l_unflushed(lua_State *L) {
     lua_rawseti(L, -3, i);
     lua_rawseti(L, -2, n + 1 - i);
   }
+  return 1;
+}
+
+/* is_shutting(ch): has its side for writing been closed alone, so that nothing else flushes it? */
+static int l_is_shutting(lua_State *L) {
+  const channel *ch = lwt_uv_channel_view(lwt_uv_context(L), L, 1)->ch;
+  lua_pushboolean(L, !ch->closed && ch->close_op == NULL && ch->out.closing);
   return 1;
 }
 
@@ -427,6 +425,7 @@ void lwt_uv_open_io(lwt_uv *ctx, lua_State *L) {
       {"default_buffer_size", l_default_buffer_size},
       {"set_default_buffer_size", l_set_default_buffer_size},
       {"unflushed", l_unflushed},
+      {"is_shutting", l_is_shutting},
       {"at_exit", l_at_exit},
       {"flush_now", l_flush_now},
       {"is_terminal", l_is_terminal},

@@ -167,6 +167,19 @@ op *lwt_uv_channel_turn(const channel *ch, int side) {
   return o;
 }
 
+static int has_writes(const view *v, int side) {
+  for (const op *o = v->q[side].first; o != NULL; o = o->next[side])
+    if (o->kind == OP_WRITE ||
+        (o->kind == OP_ATOMIC && o->granted && has_writes(o->inner, side)))
+      return 1;
+  return 0;
+}
+
+/* Do writes wait for their turn, or for the port? */
+int lwt_uv_channel_has_writes(const channel *ch) {
+  return ch->first != NULL && has_writes(ch->first, ch->shared ? READING : WRITING);
+}
+
 int lwt_uv_channel_is_free(const view *v, int sides) {
   return (!(sides & CAN_READ) || v->q[READING].first == NULL) &&
          (!(sides & CAN_WRITE) || v->q[WRITING].first == NULL);
