@@ -159,7 +159,8 @@ describe("lwt.ssl and the openssl command", function()
     finish(p)
   end))
 
-  -- The server's end of a wire that gives `to` so many records, and the others when `go_on` is fulfilled. `held` is told.
+  -- The server's end of a wire that gives `to` so many records, and the others when `go_on` is fulfilled. The resolver
+  -- `held` is told.
   local function hold_back(from, to, records, held, go_on)
     return lwt.spawn(function()
       for n = 1, math.huge do
