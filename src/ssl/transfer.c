@@ -334,9 +334,18 @@ static int l_finish(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_moving[] = {
-    {"feed", l_feed},     {"receive", l_receive},   {"send", l_send},
-    {"output", l_output}, {"pending", l_pending},   {"unread", l_unread},
-    {"read", l_read},     {"write", l_write},       {"slow_in", l_slow_in},
-    {"finish", l_finish}, {"slow_out", l_slow_out}, {"still_sends", l_still_sends},
-    {"is_blocked", l_is_blocked}, {NULL, NULL},
+    {"feed", l_feed},
+    {"receive", l_receive},
+    {"send", l_send},
+    {"output", l_output},
+    {"pending", l_pending},
+    {"unread", l_unread},
+    {"read", l_read},
+    {"write", l_write},
+    {"slow_in", l_slow_in},
+    {"finish", l_finish},
+    {"slow_out", l_slow_out},
+    {"still_sends", l_still_sends},
+    {"is_blocked", l_is_blocked},
+    {NULL, NULL},
 };
