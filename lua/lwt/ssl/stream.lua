@@ -93,7 +93,7 @@ local function encrypt(s, entry)
     s.write_error = s.write_error or err
     return true
   end
-  entry.at = entry.at + n
+  entry.at, entry.left = entry.at + n, n == 0 and entry.left -- (just cancelled, it goes out whole)
   return entry.at >= #entry.data
 end
 
