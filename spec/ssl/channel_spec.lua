@@ -343,6 +343,65 @@ describe("lwt.io over TLS", function()
     test.assert_clean()
   end))
 
+  -- Two channels, of which one begins TLS as a server whose function `sni` is `choose`, and the other as a client.
+  local function upgraded_with(choose, timeout)
+    local a, b = net.socketpair()
+    local of_port = require "lwt.uv".io.of_port
+    local server, client = of_port(a, 3), of_port(b, 3)
+    return server:upgrade { server = true, cert = id.cert, key = id.key, sni = choose, timeout = timeout },
+      client:upgrade { ca = ca.pem, name = "localhost" }, server, client
+  end
+
+  it("tells the peer why before the channel is in clear again, and lets it alone then", test.async(function()
+    for how, timeout in pairs { cancel = 1000, timeout = 0.1 } do
+      local asked, ask = lwt.wait()
+      local serving, connecting, server, client = upgraded_with(function()
+        ask:wakeup()
+        return lwt.sleep(1000)
+      end, timeout)
+      await(asked)
+      if how == "cancel" then serving:cancel() end
+      assert.equal(how == "cancel" and lwt.Canceled or lwt.Timeout, failure(serving))
+      assert.equal(80, failure(connecting).alert)
+      await(client:write_line "in clear")
+      assert.equal("in clear", await(server:read_line()))
+      await(lwt.both(server:close(), client:close()))
+    end
+    test.assert_clean()
+  end))
+
+  it("fails in time also where the function 'sni' does not heed that it is cancelled, and has no effect later",
+    test.async(function()
+      local chosen, choose = lwt.wait()
+      local serving, connecting, server, client = upgraded_with(function() return chosen:no_cancel() end, 0.1)
+      assert.equal(lwt.Timeout, failure(serving))
+      assert.is_true(connecting:is_pending())
+      choose:wakeup()
+      lwt.pause():await()
+      connecting:cancel()
+      assert.equal(lwt.Canceled, failure(connecting))
+      await(server:write_line "in clear")
+      assert.equal("in clear", await(client:read_line()))
+      await(lwt.both(server:close(), client:close()))
+      test.assert_clean()
+    end))
+
+  it("leaves the channel as it was when the handshake cannot begin", test.async(function()
+    local handshake = require "lwt.ssl.handshake"
+    local start = handshake.start
+    handshake.start = function() error("not enough memory", 0) end
+    local a, b = net.socketpair()
+    local ch = require "lwt.uv".io.of_port(a, 3)
+    local err = failure(ch:upgrade { ca = ca.pem, name = "localhost" })
+    handshake.start = start
+    assert.equal("not enough memory", err)
+    await(b:write("in clear\n"))
+    assert.equal("in clear", await(ch:read_line()))
+    await(ch:close())
+    b:close()
+    test.assert_clean()
+  end))
+
   it("refuses to upgrade what cannot be", function()
     local r = lio.pipe()
     assert.has_error(function() return (r:upgrade { name = "x", ca = ca.pem }) end)

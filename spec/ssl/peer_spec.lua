@@ -159,6 +159,62 @@ describe("lwt.ssl and the openssl command", function()
     finish(p)
   end))
 
+  -- The server's end of a wire that gives `to` so many records, and the others when `go_on` is fulfilled. The resolver
+  -- `held` is told.
+  local function hold_back(from, to, records, held, go_on)
+    return lwt.spawn(function()
+      for n = 1, math.huge do
+        local head = await(from:read(5))
+        if head == nil or head == "" then return end
+        if n == records + 1 then
+          held:wakeup()
+          await(go_on)
+        end
+        await(to:write(head .. await(from:read_exactly(head:byte(4) << 8 | head:byte(5)))))
+      end
+    end)
+  end
+
+  local function pass_on(from, to)
+    return lwt.spawn(function()
+      for data in function() return await(from:read()) end do
+        await(to:write(data))
+        await(to:flush())
+      end
+    end)
+  end
+
+  it("writes, and ends, in the middle of a ticket that takes two records", test.async(function()
+    -- It has the client's certificate in it.
+    local p, port = s_server("-CAfile", ca.pem, "-Verify", "1", "-max_send_frag", "512", "-tls1_3", "-rev")
+    local tls = { context = ssl.context { ca = ca.pem, cert = mine.cert, key = mine.key }, name = "localhost" }
+    for records = 8, 11 do -- (the handshake has eight, the two tickets four)
+      for _, gives_up in ipairs { false, true } do
+        local up = await(lio.open_connection("127.0.0.1:" .. port))
+        local a, b = net.socketpair()
+        local is_held, held = lwt.wait()
+        local go_on, let_go = lwt.wait()
+        local back, there = hold_back(up, b, records, held, go_on), pass_on(b, up)
+        local s = await(ssl.connect(a, tls))
+        local reading = s:read()
+        await(is_held)
+        await(lwt.sleep(0.01))
+        if gives_up then reading:cancel() end
+        local writes = { s:write "hel", s:write "lo\n", s:shutdown() }
+        await(lwt.pause())
+        let_go:wakeup()
+        await(lwt.all(writes))
+        assert.equal("olleh\n", await(gives_up and s:read() or reading))
+        await(s:close())
+        there:cancel()
+        back:cancel()
+        await(up:abort())
+        b:close()
+      end
+    end
+    finish(p)
+  end))
+
   it("answers a KeyUpdate that s_server asks for, and refuses to negotiate anew", test.async(function()
     local p, port = s_server("-tls1_3")
     local ch = await(lio.open_connection("127.0.0.1:" .. port, { tls = { ca = ca.pem } }))

@@ -179,4 +179,54 @@ describe("a TLS stream that is used in the middle of a call of it", function()
       await(lwt.both(s:close(), c:close()))
     end)
   end)
+
+  it("sends the whole of a write that is cancelled while its first part is encrypted, or nothing", function()
+    local n, reached = 0, true
+    while reached do
+      n, reached = n + 1, false
+      lwt.run(function()
+        local a, b = net.socketpair()
+        local held
+        local accepting = ssl.accept({
+          read = function(_, size) return a:read(size) end,
+          write = function(_, data)
+            local p = a:write(data)
+            if held == nil then return p end
+            local go_on, resolver = lwt.wait()
+            held = resolver
+            return go_on:bind(function() return p end)
+          end,
+          close = function() return a:close() end,
+        }, server)
+        local c = await(ssl.connect(b, { context = client, name = "localhost" }))
+        local s = await(accepting)
+        await(s:write "(")
+        held = false
+        local first, second, third = s:write "<", s:write(big), s:write ">)"
+        local resolver, count = held, 0
+        held = nil
+        debug.sethook(function()
+          local info = debug.getinfo(2, "Sn")
+          if info.what == "C" and not info.name then return end -- (the core's own: no finalizer runs there)
+          count = count + 1
+          if count == n then
+            reached = true
+            second:cancel()
+          end
+        end, "c")
+        resolver:wakeup()
+        debug.sethook()
+        local got = {}
+        local reading = lwt.spawn(function()
+          for data in function() return await(c:read()) end do got[#got + 1] = data end
+        end)
+        for _, p in ipairs { first, second, third, s:shutdown() } do pcall(await, p) end
+        await(reading)
+        local text = table.concat(got)
+        assert.is_true(text == "(<>)" or text == "(<" .. big .. ">)", ("%d: %d bytes"):format(n, #text))
+        await(lwt.both(s:close(), c:close()))
+      end)
+    end
+    assert.is_true(n > 20)
+  end)
 end)

@@ -211,8 +211,8 @@ return {
       reset = function(s) s.y:close() end,
       give_up = function(s)
         if not s.p then return end
+        s.p:on_failure(function() s.x:close() end) -- or the other end waits for ever
         s.p:cancel()
-        if s.p:state() == "rejected" then s.x:close() end -- or the other end waits for ever
       end,
     },
     breaks = { "close", "reset", "give_up" },

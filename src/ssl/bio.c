@@ -59,29 +59,20 @@ static int bio_create(BIO *bio) {
   return 1;
 }
 
-/* One for the process, as OpenSSL's own are; made when first needed. It goes when this
-** code is unloaded, which the end of a Lua state does. */
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static BIO_METHOD *method;
-
-static void make_method(void) {
+/* One for each context, and none for the process: what is freed when this code is unloaded would be freed
+** at `exit`, too, where other threads still use it. */
+BIO_METHOD *lwt_ssl_bio_method(void) {
   BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "lwt");
-  if (m == NULL) return;
+  if (m == NULL) return NULL;
   if (BIO_meth_set_read_ex(m, bio_read) && BIO_meth_set_write_ex(m, bio_write) &&
       BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
-    method = m;
-  else
-    BIO_meth_free(m);
-}
-
-__attribute__((destructor)) static void free_method(void) {
-  BIO_meth_free(method);
+    return m;
+  BIO_meth_free(m);
+  return NULL;
 }
 
 int lwt_ssl_bio_attach(session *s) {
-  BIO *bio;
-  if (!CRYPTO_THREAD_run_once(&once, make_method) || method == NULL) return 0;
-  bio = BIO_new(method);
+  BIO *bio = BIO_new(s->context->transport);
   if (bio == NULL) return 0;
   BIO_set_data(bio, s);
   SSL_set_bio(s->ssl, bio, bio);

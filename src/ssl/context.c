@@ -27,6 +27,7 @@ context *lwt_ssl_context_of(const SSL *ssl) {
 void lwt_ssl_context_release(context *c) {
   if (c == NULL || --c->refs > 0) return;
   SSL_CTX_free(c->ctx);
+  BIO_meth_free(c->transport);
   while (c->small.n > 0) free(c->small.piece[--c->small.n]);
   while (c->large.n > 0) free(c->large.piece[--c->large.n]);
   OPENSSL_free(c->staple);
@@ -143,8 +144,10 @@ int lwt_ssl_l_context(lua_State *L) {
   luaL_setmetatable(L, CONTEXT_TYPE);
   ERR_clear_error();
   c = calloc(1, sizeof *c);
-  ctx = c == NULL ? NULL : new_ctx(server);
+  if (c != NULL) c->transport = lwt_ssl_bio_method();
+  ctx = c == NULL || c->transport == NULL ? NULL : new_ctx(server);
   if (ctx == NULL) {
+    if (c != NULL) BIO_meth_free(c->transport);
     free(c);
     return luaL_error(L, "not enough memory");
   }

@@ -78,6 +78,7 @@ typedef struct spares {
 /* Counted: what a handshake uses may outlive what Lua holds. */
 typedef struct context {
   SSL_CTX *ctx;
+  BIO_METHOD *transport; /* of its sessions */
   int refs;
   int server;
   int verify;
@@ -262,7 +263,8 @@ extern const luaL_Reg lwt_ssl_viewing[]; /* functions */
 /* methods.c */
 extern const luaL_Reg lwt_ssl_methods[]; /* functions */
 
-/* bio.c: the end of an SSL that reads from `in` and writes to `out`. */
+/* bio.c: the end of an SSL that reads from `in` and writes to `out`. NULL, or 0: no memory. */
+BIO_METHOD *lwt_ssl_bio_method(void);
 int lwt_ssl_bio_attach(session *s);
 
 /* verify.c */

@@ -195,12 +195,29 @@ static size_t encrypt(session *s, const char *data, size_t at, size_t len) {
   while (at < len && !s->failed) {
     size_t put = 0;
     lwt_ssl_no_errors();
-    if (SSL_write_ex(s->ssl, data + at, len - at, &put) != 1)
-      fail(s);
-    else
+    if (SSL_write_ex(s->ssl, data + at, len - at, &put) == 1)
       at += put;
+    else if (SSL_get_error(s->ssl, 0) == SSL_ERROR_WANT_READ)
+      break; /* see is_blocked */
+    else
+      fail(s);
   }
   return at;
+}
+
+/* is_blocked(): OpenSSL is in the middle of what the peer has sent for TLS itself (a ticket that is
+** longer than a record), and encrypts nothing before the rest has come. */
+static int l_is_blocked(lua_State *L) {
+  session *s = lwt_ssl_check_idle(L);
+  int r = 1;
+  if (s->open && !s->failed && SSL_in_init(s->ssl)) {
+    lwt_ssl_no_errors();
+    s->drained = 0;
+    r = SSL_do_handshake(s->ssl);
+    if (r != 1 && SSL_get_error(s->ssl, r) != SSL_ERROR_WANT_READ) fail(s);
+  }
+  lua_pushboolean(L, r != 1 && !s->failed);
+  return 1;
 }
 
 /* Push why nothing can be encrypted any more. */
@@ -317,9 +334,18 @@ static int l_finish(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_moving[] = {
-    {"feed", l_feed},     {"receive", l_receive},   {"send", l_send},
-    {"output", l_output}, {"pending", l_pending},   {"unread", l_unread},
-    {"read", l_read},     {"write", l_write},       {"slow_in", l_slow_in},
-    {"finish", l_finish}, {"slow_out", l_slow_out}, {"still_sends", l_still_sends},
+    {"feed", l_feed},
+    {"receive", l_receive},
+    {"send", l_send},
+    {"output", l_output},
+    {"pending", l_pending},
+    {"unread", l_unread},
+    {"read", l_read},
+    {"write", l_write},
+    {"slow_in", l_slow_in},
+    {"finish", l_finish},
+    {"slow_out", l_slow_out},
+    {"still_sends", l_still_sends},
+    {"is_blocked", l_is_blocked},
     {NULL, NULL},
 };

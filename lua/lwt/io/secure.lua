@@ -69,8 +69,9 @@ local function secure(ch, inner, plan)
     return function(_, ...) return stream[name](stream, ...) end
   end })
   below = cio.of_port(port_on(later), 3)
+  local function shake() return await(require "lwt.ssl.handshake".start(below, plan)) end
   ch:_exchange(below)
-  local ok, result = pcall(await, require "lwt.ssl.handshake".start(below, plan))
+  local ok, result = pcall(shake)
   if not ok then
     -- Not when something is still being written: then nothing can go on, in clear or otherwise.
     if not pcall(ch._exchange, ch, below) then

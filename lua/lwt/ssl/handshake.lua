@@ -126,6 +126,7 @@ end
 -- The function may fail, or be cancelled. The peer, who waits for an answer, is told.
 local function answer(s, c, name)
   local ok, chosen = pcall(choose, c, s.conn, name)
+  if s.gone then error(lwt.Canceled, 0) end
   if ok then return chosen end
   s.conn:refuse()
   last_words(s)
@@ -172,10 +173,11 @@ local function shake(s, c)
   return s
 end
 
--- The task of a handshake over `lower`, which stays open whatever happens.
-local function attempt(lower, plan)
+-- The task of a handshake over `lower`, which stays open whatever happens. `own` is told its stream.
+local function attempt(lower, plan, own)
   local kind, below = transport.of(lower)
   local s = stream.new(connection_of(plan), kind, below, plan)
+  own.stream = s
   local ok, err = pcall(shake, s, plan.context)
   if ok then return s end
   s.gone = true
@@ -185,9 +187,25 @@ local function attempt(lower, plan)
   error(err, 0)
 end
 
+-- A task: the handshake has failed with `err`, by a cancel or a timeout that its own task may still be told. What
+-- that has to say to the peer goes out before others get `lower` back, and after that it leaves it alone.
+local function wind_up(trying, own, err)
+  pcall(await, lwt.with_timeout(2 * LAST_WORDS, lwt.protected(trying)))
+  if trying:is_pending() then own.stream.gone = true end
+  error(err, 0)
+end
+
+local function in_time(plan, trying, own)
+  return lwt.with_timeout(plan.timeout or PATIENCE, trying):catch(function(err)
+    if not trying:is_pending() then error(err, 0) end
+    return lwt.no_cancel(lwt.spawn(wind_up, trying, own, err))
+  end)
+end
+
 function M.start(lower, plan)
-  local trying = lwt.spawn(attempt, lower, plan)
-  local ok, timed = pcall(lwt.with_timeout, plan.timeout or PATIENCE, trying)
+  local own = {}
+  local trying = lwt.spawn(attempt, lower, plan, own)
+  local ok, timed = pcall(in_time, plan, trying, own)
   if ok then return timed end
   trying:cancel() -- no memory: it must not go on alone
   error(timed, 0)

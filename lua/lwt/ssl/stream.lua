@@ -81,6 +81,8 @@ end
 
 -- Encrypt what the first in the queue has, if the last piece is gone. True when it has no more.
 local function encrypt(s, entry)
+  s.blocked = s.conn:is_blocked()
+  if s.blocked then return false end
   if entry.last then
     s.write_error = s.write_error or s.conn:finish()
     return true
@@ -91,7 +93,7 @@ local function encrypt(s, entry)
     s.write_error = s.write_error or err
     return true
   end
-  entry.at = entry.at + n
+  entry.at, entry.left = entry.at + n, n == 0 and entry.left -- (just cancelled, it goes out whole)
   return entry.at >= #entry.data
 end
 
@@ -139,24 +141,27 @@ local function push_some(s)
     s.writes:pop()
     resolve(entry)
   end
-  return true
+  return not s.blocked
 end
 
 local function push_out(s)
   while not s.sending and not s.gone do
-    s.sending = true
+    s.sending, s.blocked = true, nil
     local more = push_some(s)
     if s.sending == true then s.sending = nil end
-    if not more and (s.sending or s.write_error ~= nil or s.conn:pending() == 0
+    if not more and (s.sending or s.write_error ~= nil or s.blocked or s.conn:pending() == 0
       and first(s.writes) == nil) then return end
   end
 end
+
+local unblock
 
 local function pump_out(s)
   if s.gone then return end
   local slow = true
   s.conn:slow_out(slow)
   push_out(s)
+  if s.blocked then unblock(s) end
   while not s.gone and slow ~= is_slow_out(s) do
     slow = not slow
     s.conn:slow_out(slow)
@@ -287,7 +292,7 @@ end
 
 local function go_on(s)
   pump_in(s)
-  if not s.gone and s.conn:pending() > 0 then pump_out(s) end
+  if not s.gone and (s.blocked or s.conn:pending() > 0) then pump_out(s) end
 end
 
 -- Called by promises of the transport: when there is no memory to go on, the reads and writes that
@@ -354,6 +359,16 @@ local function line_up(s, promise, n, number)
   if promise == nil then return end
   local ok, err = pcall(stand_first, s, promise, n, number)
   if not ok or s.gone then drop(s.conn, promise, number, s.gone and lwt.Closed or err) end
+end
+
+-- A write waits for what the peer sends for TLS itself, whether anybody reads or not.
+function unblock(s)
+  line_up(s, s.conn:withdraw())
+  while s.blocked and not (s.gone or s.receiving or s.sending) do
+    s.write_error = s.write_error or s.read_error
+    if s.write_error ~= nil or receive(s) then push_out(s) end
+  end
+  pump_in(s)
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
@@ -507,25 +522,12 @@ local function goodbye(s)
   return not out or pcall(await, lwt.with_timeout(GRACE, s.kind.write(s.below, out)))
 end
 
-local function read_all(sock)
-  while await(sock:read()) do end
-end
-
--- Closing a socket that has something unread makes the system send a reset, with which the peer may
--- lose what we sent last. So while it still sends, that is read and dropped, for a time.
-local function linger(s)
-  if not s.kind.is_socket or s.conn:is_busy() then return end
-  if not s.still_sends and not s.conn:still_sends(s.below) then return end
-  if not pcall(await, s.below:shutdown()) then return end
-  pcall(await, lwt.with_timeout(GRACE, lwt.spawn(read_all, s.below)))
-end
-
 -- A task. A channel below reports an error of writing again when it is closed. Where only our
 -- close_notify met that error it is ignored: all writes have been reported.
 local function end_it(s)
   local ok, said = pcall(goodbye, s)
   said = ok and said -- (for want of memory it may fail, and what is below is closed all the same)
-  if said then pcall(linger, s) end
+  if said then pcall(transport.linger, s, GRACE) end
   s.conn:free()
   local err
   ok, err = pcall(await, s.kind.close(s.below))

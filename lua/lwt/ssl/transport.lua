@@ -94,6 +94,19 @@ function M.joined(data, name, up)
   args.wrong(2, name, "string, lwt.bytes or a list of them", data, up)
 end
 
+local function read_all(sock)
+  while lwt.await(sock:read()) do end
+end
+
+-- Closing a socket that has something unread makes the system send a reset, with which the peer may
+-- lose what we sent last. So while it still sends, that is read and dropped, for so many seconds.
+function M.linger(s, seconds)
+  if not s.kind.is_socket or s.conn:is_busy() then return end
+  if not s.still_sends and not s.conn:still_sends(s.below) then return end
+  if not pcall(lwt.await, s.below:shutdown()) then return end
+  pcall(lwt.await, lwt.with_timeout(seconds, lwt.spawn(read_all, s.below)))
+end
+
 -- Methods of TLS streams for which what is below answers, at the line that calls them.
 function M.show(Stream, check)
   for _, name in ipairs { "getpeername", "getsockname", "nodelay", "keepalive", "fileno" } do
