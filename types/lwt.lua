@@ -6493,7 +6493,9 @@ lwt_io_module.is_closed = lwt_Channel.is_closed
 ---A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without
 ---it, what the descriptor was opened for. The channel closes the descriptor unless `close =
 ---false` is given, and sets it non-blocking only when it closes it: one that is shared with
----other programs stays as it is.
+---other programs stays as it is. A descriptor that the channel does not close has to stay open as
+---long as the channel does: when it has been closed, a read or write that waits may be told
+---`EBADF`, or wait for ever, and its number may be another's by then.
 ---```lua
 ---print(lio.of_fd(1, "w", {close = false}):mode())   --> output
 ---```

@@ -19,6 +19,18 @@ describe("a channel on the descriptor of a socket", function()
     b:close()
   end)
 
+  it("says so when the owner of the descriptor has closed it while it waits", task(function()
+    local ch = lio.of_fd(a:fileno(), "r+", { close = false })
+    local read, write = ch:read(1), ch:write(("x"):rep(2 << 20))
+    await(a:close())
+    for _, p in ipairs { read, write } do
+      local ok, err = pcall(await, p)
+      assert.is_false(ok)
+      assert.equal("EBADF", err.code)
+    end
+    ch:abort()
+  end))
+
   it("is written to its end while it is still read", task(function()
     local ch = lio.of_fd(a:fileno(), "r+", { close = false })
     await(ch:write "the whole")

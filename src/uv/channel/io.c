@@ -61,7 +61,9 @@ static int option_mode(lua_State *L, int arg, int otherwise) {
 A channel on a descriptor that is there already. `mode` is `"r"`, `"w"` or `"r+"`; without
 it, what the descriptor was opened for. The channel closes the descriptor unless `close =
 false` is given, and sets it non-blocking only when it closes it: one that is shared with
-other programs stays as it is.
+other programs stays as it is. A descriptor that the channel does not close has to stay open as
+long as the channel does: when it has been closed, a read or write that waits may be told
+`EBADF`, or wait for ever, and its number may be another's by then.
 
 @param fd integer
 @param mode string?

@@ -132,6 +132,13 @@ static ssize_t try_write(port_fd *f, const uv_buf_t *bufs, unsigned nbufs) {
 
 static void on_poll(uv_poll_t *h, int status, int events);
 
+/* Before the loop polls it: libuv ends the process when a descriptor that it begins to poll has been
+** closed. One that is not ours may be, by its owner. */
+static void make_sure(lwt_uv_after *later) {
+  port_fd *f = (port_fd *)(void *)((char *)later - offsetof(port_fd, sure));
+  if (f->events != 0 && fcntl(f->fd, F_GETFD) < 0) on_poll(&f->poll, UV_EBADF, 0);
+}
+
 /* Poll for what is waited for, or for nothing. */
 static int set_events(port_fd *f) {
   int events =
@@ -143,6 +150,7 @@ static int set_events(port_fd *f) {
   else
     r = uv_poll_start(&f->poll, events, on_poll);
   if (r == 0) {
+    if (events != 0 && !f->own) lwt_uv_after_add(f->ctx, &f->sure);
     f->ctx->waiting += (events != 0) - (f->events != 0);
     f->events = events;
   }
@@ -300,6 +308,7 @@ static void fd_close(port *p, int directions, port_cb cb, void *data) {
   f->close_data = data;
   if (f->how == ON_POLL) {
     set_events(f);
+    lwt_uv_after_drop(f->ctx, &f->sure);
     f->ctx->unclosed++;
     f->ctx->working++; /* (in `ports` it is already) */
     uv_close((uv_handle_t *)&f->poll, on_poll_closed);
@@ -413,6 +422,7 @@ port *lwt_uv_port_fd(lwt_uv *ctx, int fd, int own, int *status) {
     return NULL;
   }
   f->ctx = ctx;
+  f->sure.f = make_sure;
   f->fd = f->given = fd;
   f->own = (unsigned char)own;
   *status = set_up(f);

@@ -36,6 +36,7 @@ struct port_fd {
   unsigned char tapped; /* writes go to tap.c */
   uv_poll_t poll;
   int events; /* what is polled for */
+  lwt_uv_after sure;
   /* Reading. */
   char *buf;
   size_t len;
