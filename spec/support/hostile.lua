@@ -231,6 +231,8 @@ local function one(target)
     first = 1
   end
   for i = first + 1, first + n do args[i] = makers[random(#makers)]() end
+  -- A descriptor that is given away is closed, and the small ones are the loop's.
+  if target.name:find "of_fd$" and math.tointeger(args[1]) then args[1] = -1 - args[1] end
   if trace then
     local words = {}
     for i = 1, first + n do

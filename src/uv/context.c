@@ -53,13 +53,13 @@ lwt_uv *lwt_uv_new_context(lua_State *L) {
   memset(ctx, 0, sizeof *ctx);
   ctx->later_end = &ctx->later;
   ctx->lwt = (lwt_api *)lwt_import(L);
-  ctx->lwt->system = ctx;
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, l_context_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
+  ctx->lwt->system = ctx;
   ctx->scratch = malloc(LWT_UV_SCRATCH);
   if (ctx->scratch == NULL) luaL_error(L, "not enough memory");
   lwt_uv_engine_start(ctx, L);

@@ -91,6 +91,7 @@ static void engine_wait(void *data, double seconds) {
   ctx->guest = GUEST_TURNS;
   if (ctx->owed != NULL) {
     lwt_uv_req_pay(ctx);
+    lwt_uv_after_run(ctx);
     seconds = 0;
   }
   if (seconds == 0) {
@@ -230,6 +231,10 @@ static void step_as_guest(lwt_uv *ctx) {
   } else {
     /* There is no run or step of the user's to raise it from. */
     tell(L);
+    wait = 0;
+  }
+  if (ctx->later != NULL) { /* (before the owner's loop polls) */
+    lwt_uv_after_run(ctx);
     wait = 0;
   }
   ctx->guest = 0;

@@ -99,14 +99,18 @@ local function connection_of(plan)
 end
 
 -- The server's own choice, by the name that the client wants: a context, or nil. The function may wait.
-local function choose(c, conn, name)
+local function choose(s, c, name)
   local chosen = c.sni(name)
   if is_promise(chosen) then chosen = await(chosen) end
   chosen = unview(chosen)
   if chosen ~= nil and (not context.is(chosen) or chosen.role ~= "server") then
     error("the function 'sni' of a context gave no server's context", 0)
   end
-  conn:choose(chosen and chosen.raw)
+  if s.over then -- (and the cancel that is due must not cut short what is still to be said)
+    pcall(await, lwt.pause())
+    error(lwt.Canceled, 0)
+  end
+  s.conn:choose(chosen and chosen.raw)
   return chosen
 end
 
@@ -125,7 +129,7 @@ end
 
 -- The function may fail, or be cancelled. The peer, who waits for an answer, is told.
 local function answer(s, c, name)
-  local ok, chosen = pcall(choose, c, s.conn, name)
+  local ok, chosen = pcall(choose, s, c, name)
   if s.gone then error(lwt.Canceled, 0) end
   if ok then return chosen end
   s.conn:refuse()
@@ -187,18 +191,25 @@ local function attempt(lower, plan, own)
   error(err, 0)
 end
 
+local function wait_for(trying)
+  await(lwt.with_timeout(2 * LAST_WORDS, lwt.protected(trying)))
+end
+
 -- A task: the handshake has failed with `err`, by a cancel or a timeout that its own task may still be told. What
 -- that has to say to the peer goes out before others get `lower` back, and after that it leaves it alone.
-local function wind_up(trying, own, err)
-  pcall(await, lwt.with_timeout(2 * LAST_WORDS, lwt.protected(trying)))
-  if trying:is_pending() then own.stream.gone = true end
+local function wind_up(trying, s, err)
+  s.over = true
+  pcall(wait_for, trying)
+  if trying:is_pending() then s.gone = true end
   error(err, 0)
 end
 
 local function in_time(plan, trying, own)
   return lwt.with_timeout(plan.timeout or PATIENCE, trying):catch(function(err)
     if not trying:is_pending() then error(err, 0) end
-    return lwt.no_cancel(lwt.spawn(wind_up, trying, own, err))
+    local last = lwt.spawn(wind_up, trying, own.stream, err)
+    local ok, shielded = pcall(lwt.no_cancel, last)
+    return ok and shielded or last
   end)
 end
 

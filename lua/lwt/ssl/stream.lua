@@ -81,13 +81,13 @@ end
 
 -- Encrypt what the first in the queue has, if the last piece is gone. True when it has no more.
 local function encrypt(s, entry)
+  if not entry.last and entry.at >= #entry.data then return true end
   s.blocked = s.conn:is_blocked()
   if s.blocked then return false end
   if entry.last then
     s.write_error = s.write_error or s.conn:finish()
     return true
   end
-  if entry.at >= #entry.data then return true end
   local n, err = s.conn:write(entry.data, entry.at)
   if not n then
     s.write_error = s.write_error or err
@@ -329,6 +329,7 @@ local function on_sent(s)
   pump_out(s)
   if s.gone then return end
   pump_in(s)
+  if not s.gone and s.blocked then pump_out(s) end -- (a finalizer has written)
   if not s.gone then s.conn:go_on() end
 end
 
@@ -417,7 +418,7 @@ local function slow_read(s, n)
     if why ~= "more" then
       if not s.gone then
         look_in(s)
-        if s.conn:pending() > 0 then proceed(s, pump_out) end
+        if s.blocked or s.conn:pending() > 0 then proceed(s, pump_out) end
       end
       if data then return fulfilled(data) end
       if why == "end" then return fulfilled(nil) end

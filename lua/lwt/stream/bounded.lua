@@ -171,6 +171,40 @@ local function clear_up(log, s)
   tell(log.desk)
 end
 
+-- Let `v` in, or put it in line: what the push gives; nil: it has to begin anew. `s`: those who look
+-- there have been shown it; or false.
+local function place(bound, v, late, s)
+  local log = bound.log
+  if bound.n < bound.size and not (bound.pusher and blocked(bound)) then
+    bound.n = bound.n + 1
+    append(log, v)
+    return done
+  end
+  local last = s and s.last
+  local p, first = late or waiter(), bound.pusher
+  if first then
+    if not bound.behind then
+      local behind = waiters.new()
+      bound.behind = bound.behind or behind
+    end
+    make_room(bound.behind)
+  end
+  -- The memory may have run a finalizer, and that may have read, looked, pushed or closed.
+  local came
+  if s then came = s.last ~= last else came = log.waiting[1] and not log.spreading end
+  if came or log.taker or log.closed
+    or bound.pusher ~= first or bound.n < bound.size and not (first and blocked(bound)) then
+    if s then C.look_anew(s) end -- they will be shown `v` once more
+    return nil
+  end
+  if first then
+    push_behind(bound.behind, p, v)
+  else
+    bound.pusher, bound.value = p, v
+  end
+  return p
+end
+
 -- `late`: the promise of a push that should have begun before.
 local function push(bound, v, late)
   local log = bound.log
@@ -210,39 +244,15 @@ local function push(bound, v, late)
       return done
     end
   end
-  local p, last = done, s and s.last
-  if bound.n < bound.size and not (bound.pusher and blocked(bound)) then
-    bound.n = bound.n + 1
-    append(log, v)
-  else
-    p = late or waiter()
-    local first = bound.pusher
-    if first then
-      if not bound.behind then
-        local behind = waiters.new()
-        bound.behind = bound.behind or behind
-      end
-      make_room(bound.behind)
-    end
-    -- The memory may have run a finalizer, and that may have read, looked, pushed or closed.
-    local came
-    if s then came = s.last ~= last else came = log.waiting[1] and not log.spreading end
-    if came or log.taker or log.closed
-      or bound.pusher ~= first or bound.n < bound.size and not (first and blocked(bound)) then
-      if s then
-        C.look_anew(s) -- they will be shown `v` once more
-        clear_up(log, s)
-      end
-      return push(bound, v, late)
-    end
-    if first then
-      push_behind(bound.behind, p, v)
-    else
-      bound.pusher, bound.value = p, v
-    end
+  if not s then return place(bound, v, late, false) or push(bound, v, late) end
+  -- Those who look have been shown `v`: without memory to place it they are lost, as in the offer.
+  local ok, p = try(place, bound, v, late, s)
+  if not ok then
+    core.lost(log.desk, p)
+    raise(p)
   end
-  if s then clear_up(log, s) end
-  return p
+  clear_up(log, s)
+  return p or push(bound, v, late)
 end
 
 -- A push that is late, whose promise is `p`. The stream may have been closed meanwhile.

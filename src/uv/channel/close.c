@@ -197,6 +197,7 @@ int lwt_uv_channel_try_shut(lua_State *L, channel *ch, op *o) {
     r = flush_for(ch, o);
     if (r > 0) return AGAIN;
     o->pos = r;
+    if (r < 0) ch->out.shut_status = r; /* also for who asks once more */
     ch->out.closed = 1;
     ch->out.shut = 1;
     if (r == 0 && !ch->shared && (!ch->made || lwt_uv_port_lua_shuts(ch->port))) {
