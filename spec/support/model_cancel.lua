@@ -87,7 +87,8 @@ return function(lwt, m)
   -- Everything but the callbacks of what is rejected: a list of functions that run them.
   local function begin_cancel(p, inside)
     local actions = {}
-    m.walks, m.calls_at_walk = m.walks + 1, m.calls
+    -- (What is cancelled by itself needs no walk: the last one is still the last.)
+    if find(p).how ~= "self" then m.walks, m.calls_at_walk = m.walks + 1, m.calls end
     walk(p, {}, actions)
     return perform(actions, inside)
   end
