@@ -49,6 +49,12 @@ return function(lwt, m)
     return found
   end
 
+  local function take_out(list, waiter)
+    for i, other in ipairs(list) do
+      if other == waiter then return table.remove(list, i) end
+    end
+  end
+
   -- Does what the walk found; returns functions that run callbacks, the last found first.
   -- `inside` is the scope that cancels itself.
   local function perform(actions, inside)
@@ -58,6 +64,8 @@ return function(lwt, m)
       if what == "reject" then
         if x.state == "pending" then
           local run = settle(x, "rejected", { lwt.Canceled })
+          local followed = x.link and find(x.dependency)
+          if followed and followed.state == "pending" then take_out(followed.regular, x.link) end
           if run then table.insert(owed, 1, run) end
         end
       elseif what == "close" then
@@ -66,13 +74,7 @@ return function(lwt, m)
       elseif what == "flag" then
         x.due = true
       else
-        local list = find(x.awaited).regular
-        for i, waiter in ipairs(list) do
-          if waiter == x.waiter then
-            table.remove(list, i)
-            break
-          end
-        end
+        take_out(find(x.awaited).regular, x.waiter)
         x.awaited, x.waiter, x.interrupted = nil, nil, true
         m.ready[#m.ready + 1] = function() run_task(x) end
       end
@@ -125,7 +127,8 @@ return function(lwt, m)
     if p.state ~= "pending" then return p end
     local q = new(how)
     q.dependency = p
-    add_waiter(p, { run = function(resolved) copy(q, resolved) end })
+    q.link = { run = function(resolved) copy(q, resolved) end }
+    add_waiter(p, q.link)
     return q
   end
 
