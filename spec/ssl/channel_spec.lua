@@ -329,6 +329,14 @@ describe("lwt.io over TLS", function()
     end
   end))
 
+  local function goes_on_in_clear(ch, b)
+    await(b:write("in clear\n"))
+    assert.equal("in clear", await(ch:read_line()))
+    await(ch:close())
+    b:close()
+    test.assert_clean()
+  end
+
   it("leaves the channel as it was when the handshake is cancelled", test.async(function()
     local a, b = net.socketpair()
     local ch = require "lwt.uv".io.of_port(a, 3)
@@ -336,11 +344,7 @@ describe("lwt.io over TLS", function()
     assert.equal("\22", (await(b:read(1))))
     p:cancel()
     assert.equal(lwt.Canceled, failure(p))
-    await(b:write("in clear\n"))
-    assert.equal("in clear", await(ch:read_line()))
-    await(ch:close())
-    b:close()
-    test.assert_clean()
+    goes_on_in_clear(ch, b)
   end))
 
   -- Two channels, of which one begins TLS as a server whose function `sni` is `choose`, and the other as a client.
@@ -396,11 +400,7 @@ describe("lwt.io over TLS", function()
     local err = failure(ch:upgrade { ca = ca.pem, name = "localhost" })
     handshake.start = start
     assert.equal("not enough memory", err)
-    await(b:write("in clear\n"))
-    assert.equal("in clear", await(ch:read_line()))
-    await(ch:close())
-    b:close()
-    test.assert_clean()
+    goes_on_in_clear(ch, b)
   end))
 
   it("refuses to upgrade what cannot be", function()
