@@ -407,3 +407,37 @@ describe("A child that returns a pending promise", function()
     assert.same({ "rejected", Canceled }, outcome(p))
   end))
 end)
+
+describe("a scope that a task has returned", function()
+  -- Two names of one, and a walk may come to either first.
+  it("is found by either name, whatever was looked at before", async(function()
+    for _, choose in ipairs {
+      function(p, task) return lwt.any { p, task } end,
+      function(p, task) return lwt.any { task, p } end,
+      function(p, task) return lwt.join { p, task } end,
+    } do
+      local scope
+      local p = lwt.scope(function(s)
+        scope = s
+        return (lwt.task())
+      end)
+      local named = lwt.spawn(function() return p end)
+      local told
+      local task = lwt.spawn(function()
+        local _, err = pcall(named.await, named)
+        told = { err, (named:state()) }
+      end)
+      scope:spawn(function()
+        pcall(forever)
+        pcall(lwt.shield, function() turns() end)
+      end)
+      scope:spawn(function() p:await() end)
+      choose(p, task):cancel()
+      turns(1)
+      assert.is_nil(told) -- nothing has interrupted it: it waits for the scope's end
+      turns(8)
+      assert.same({ Canceled, "rejected" }, told)
+      assert.same({ "rejected", Canceled }, outcome(p))
+    end
+  end))
+end)

@@ -137,6 +137,26 @@ static int visit_record(lua_State *L, lwt_context *c, walk *k, promise *p) {
   return visit_again(c, k, p);
 }
 
+/* The pending promise p at `at`: where it stands for a record that has become it, that takes its
+** place there. They are one: found by the one name, it is found by the other. */
+static promise *named(lua_State *L, const lwt_context *c, int at, promise *p) {
+  if (p->how == C_DEP && lua_getiuservalue(L, at, U_DEP) == LUA_TUSERDATA) {
+    promise *r = (promise *)lua_touserdata(L, at + 1);
+    int live = r->kind == K_TASK ? ((task *)r)->status != T_DONE
+                                 : is_record(r) && is_cancelable(L, c, r);
+    if (live && r->state == S_PROXY) {
+      lua_pushvalue(L, at + 1);
+      if (lwt_promise_find(L, at + 2) == p) {
+        lua_settop(L, at + 1);
+        lua_replace(L, at);
+        return r;
+      }
+    }
+  }
+  lua_settop(L, at);
+  return p;
+}
+
 /* The promise on top (popped). Returns whether something cancellable is there, or -1
 ** when a frame was pushed that will tell. */
 static int visit(lua_State *L, lwt_context *c, walk *k) {
@@ -157,6 +177,7 @@ static int visit(lua_State *L, lwt_context *c, walk *k) {
     lua_pop(L, 1);
     return 0;
   }
+  p = named(L, c, at, p);
   if (p->kind == K_TASK && ((task *)p)->status != T_DONE)
     return visit_task(L, c, k, (task *)p);
   if (is_record(p)) return visit_record(L, c, k, p);
