@@ -132,10 +132,6 @@ function M.context(opts)
   return made
 end
 
-local function is_stream(x)
-  return transport.of(x) ~= nil
-end
-
 local function host_of(addr)
   local ok, parsed = pcall(require "lwt.net".parse_address, addr)
   if ok then return parsed.host end
@@ -179,9 +175,10 @@ end
 ---```
 function M.connect(where, opts)
   opts = opts == nil and {} or opts
-  if is_stream(where) then
+  local kind, below = transport.of(where)
+  if kind then
     local plan = checked(2, "connect", handshake.client_plan, opts)
-    return handshake.start(where, plan)
+    return handshake.start(plan, kind, below)
   end
   if type(where) ~= "string" and type(where) ~= "table" then
     args.wrong(1, "connect", "address or stream", where)
@@ -209,9 +206,10 @@ end
 ---print(await(served:read()), served:version())   --> hello TLSv1.3
 ---```
 function M.accept(stream, opts)
-  if not is_stream(stream) then args.wrong(1, "accept", "stream", stream) end
+  local kind, below = transport.of(stream)
+  if not kind then args.wrong(1, "accept", "stream", stream) end
   local plan = checked(2, "accept", handshake.server_plan, opts)
-  return handshake.start(stream, plan)
+  return handshake.start(plan, kind, below)
 end
 
 return M

@@ -78,14 +78,25 @@ static int l_wake(lua_State *L) {
 
 /* ---- The methods --------------------------------------------------------------------- */
 
-static int read_k(lua_State *L, int status, lua_KContext k) {
-  const lwt_api *lwt = (const lwt_api *)k;
-  (void)status;
-  if (!lwt->wait_resumed(lwt, L)) return lua_yieldk(L, 1, k, read_k);
+int lwt_ssl_wait_direct(lua_State *L, int conn, session *s, size_t want,
+                        lua_KFunction k) {
+  s->lwt->wait_begin(s->lwt, L, 1, &s->direct);
+  s->waits++;
+  lwt_ssl_begin_read(L, conn, s, want, LWT_SSL_DIRECT);
+  return lua_yieldk(L, 0, (lua_KContext)s->lwt, k);
+}
+
+int lwt_ssl_wait_over(lua_State *L, const lwt_api *lwt) {
+  if (!lwt->wait_resumed(lwt, L)) return 0;
   lwt->wait_end(lwt, L);
   if (lua_touserdata(L, -1) != &failed) return 1;
   lua_pop(L, 1);
   return lua_error(L);
+}
+
+static int read_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  return lwt_ssl_wait_over(L, (const lwt_api *)k) ? 1 : lua_yieldk(L, 1, k, read_k);
 }
 
 /* Push what is there. Making it may run a finalizer that takes it: 0. */
@@ -123,8 +134,7 @@ static size_t check_want(lua_State *L) {
   return want < LWT_SSL_MOST ? (size_t)want : LWT_SSL_MOST;
 }
 
-/* Is this the simple case? */
-static int is_free(const session *s) {
+int lwt_ssl_is_free(const session *s) {
   return s != NULL && !s->slow_in && !s->reads && !s->busy && s->direct.task == NULL;
 }
 
@@ -134,11 +144,11 @@ static int view_read(lua_State *L) {
   size_t want = check_want(L);
   int n = lua_gettop(L), sent = 0;
   session *s = *v->box;
-  if (!is_free(s)) return others(L, n);
+  if (!lwt_ssl_is_free(s)) return others(L, n);
   lwt->wait_check(lwt, L);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, CONN);
-  for (; is_free(s); s = *v->box) {
+  for (; lwt_ssl_is_free(s); s = *v->box) {
     lwt_ssl_outcome what;
     lua_settop(L, 3);
     if (s->wait.at != NULL) lwt->socket_unwait(lwt, &s->wait);
@@ -154,10 +164,7 @@ static int view_read(lua_State *L) {
       lwt_ssl_send_soon(L, 3);
       continue;
     }
-    lwt->wait_begin(lwt, L, 1, &s->direct);
-    s->waits++;
-    lwt_ssl_begin_read(L, 3, s, want, LWT_SSL_DIRECT);
-    return lua_yieldk(L, 0, (lua_KContext)lwt, read_k);
+    return lwt_ssl_wait_direct(L, 3, s, want, read_k);
   }
   return others(L, n > 2 ? 2 : n);
 }

@@ -11,7 +11,7 @@
 
 #include <openssl/rand.h>
 
-typedef enum step { STEP_DONE, STEP_READ, STEP_HELLO, STEP_FAILED } step;
+typedef enum step { STEP_DONE, STEP_READ, STEP_SEND, STEP_HELLO, STEP_FAILED } step;
 
 /* A server's TLS 1.3 tickets are all that it sends at the end of the handshake. They go with what it
 ** sends next: sent by themselves, they would wait for a client that does not read, or meet
@@ -60,11 +60,21 @@ static step take_step(session *s) {
   return STEP_FAILED;
 }
 
-/* "done", "read", "hello" and the name, or nil and the error. */
+/* A step that waits for the peer, who may wait for what is to be sent. */
+static step told(const session *s, step what) {
+  return what == STEP_READ && s->out.len > s->out.at ? STEP_SEND : what;
+}
+
+/* "done", and whether it has something to send; "read": it has to be fed; "send": what it has to send has to be sent; "hello" and the name; or
+** nil and the error. */
 static int push_step(lua_State *L, session *s, step what) {
   switch (what) {
-  case STEP_DONE: lua_pushliteral(L, "done"); return 1;
+  case STEP_DONE:
+    lua_pushliteral(L, "done");
+    lua_pushboolean(L, s->out.len > s->out.at);
+    return 2;
   case STEP_READ: lua_pushliteral(L, "read"); return 1;
+  case STEP_SEND: lua_pushliteral(L, "send"); return 1;
   case STEP_HELLO:
     lua_pushliteral(L, "hello");
     lua_pushstring(L, s->hello_name);
@@ -93,7 +103,7 @@ static void worker(lwt_job *job) {
 static int result(lua_State *L, lwt_job *job) {
   step_job *j = (step_job *)job;
   j->s->busy = 0;
-  return push_step(L, j->s, j->what);
+  return push_step(L, j->s, told(j->s, j->what));
 }
 
 static void release(lwt_job *job) {
@@ -117,16 +127,15 @@ static step take_steps(lua_State *L, session *s) {
   return what;
 }
 
-/* handshake(): as push_step says, or a promise of that. */
-static int l_handshake(lua_State *L) {
-  const lwt_api *lwt = lwt_ssl_lwt(L);
-  session *s = lwt_ssl_check_idle(L);
-  step_job *j;
-  luaL_checkstack(L, 4, NULL);
-  if (!s->slow || lwt->job_start == NULL || s->in.len == s->in.at ||
-      (s->context->asks_name && s->hello == HELLO_NONE))
-    return push_step(L, s, take_steps(L, s));
-  j = calloc(1, sizeof *j);
+static int is_for_pool(const session *s) {
+  return s->slow && s->lwt->job_start != NULL && s->in.len > s->in.at &&
+         !(s->context->asks_name && s->hello == HELLO_NONE);
+}
+
+/* Push a promise of what push_step says. */
+static int step_on_pool(lua_State *L, session *s) {
+  const lwt_api *lwt = s->lwt;
+  step_job *j = calloc(1, sizeof *j);
   if (j == NULL) return luaL_error(L, "not enough memory");
   j->job.worker = worker;
   j->job.result = result;
@@ -137,6 +146,46 @@ static int l_handshake(lua_State *L) {
   s->busy = 1;
   lwt->job_start(lwt, L, &j->job);
   return 1;
+}
+
+static int go_on_k(lua_State *L, int status, lua_KContext k);
+
+/* Steps, until there is something that C cannot see to: as push_step says, or a promise of that. Over a
+** socket the task waits here for what the peer sends. `sending`: Lua sends already what there is. */
+static int go_on(lua_State *L, int sending) {
+  for (;;) {
+    session *s = lwt_ssl_check_idle(L);
+    lwt_ssl_outcome there;
+    step what;
+    if (is_for_pool(s)) return step_on_pool(L, s);
+    what = take_steps(L, s);
+    if (!sending) what = told(s, what);
+    if (what != STEP_READ || lua_getiuservalue(L, 1, LWT_SSL_SOCKET) == LUA_TNIL ||
+        !lwt_ssl_is_free(s) || !lua_isyieldable(L))
+      return push_step(L, s, what);
+    lua_settop(L, 1);
+    s->lwt->wait_check(s->lwt, L);
+    if (s->wait.at != NULL) s->lwt->socket_unwait(s->lwt, &s->wait);
+    there = lwt_ssl_look(L, 1, s, 0);
+    if (there == R_MEMORY) return luaL_error(L, "not enough memory");
+    if (there == R_WAITS) return lwt_ssl_wait_direct(L, 1, s, 0, go_on_k);
+    if (there != R_BYTES) return push_step(L, s, what);
+  }
+}
+
+static int go_on_k(lua_State *L, int status, lua_KContext k) {
+  (void)status;
+  if (!lwt_ssl_wait_over(L, (const lwt_api *)k)) return lua_yieldk(L, 1, k, go_on_k);
+  lua_settop(L, 1);
+  return go_on(L, 0);
+}
+
+/* handshake(sending) */
+static int l_handshake(lua_State *L) {
+  int sending = lua_toboolean(L, 2);
+  luaL_checkstack(L, 8, NULL);
+  lua_settop(L, 1);
+  return go_on(L, sending);
 }
 
 /* ---- Before it, and in it ------------------------------------------------------------ */

@@ -253,9 +253,7 @@ static int push_found(lua_State *L, int conn, session *s, size_t want,
                       lwt_ssl_outcome what) {
   const lwt_api *lwt = s->lwt;
   switch (what) {
-  case R_BYTES:
-    if (want > 0) return push_bytes(L, conn, s, want);
-    /* fall through */
+  case R_BYTES: return push_bytes(L, conn, s, want);
   case R_END:
     lua_pushnil(L);
     lwt->fulfilled(lwt, L, 1);
@@ -318,19 +316,19 @@ int lwt_ssl_pull(lua_State *L, int conn, size_t want) {
   return 1;
 }
 
-/* arrival() -> a promise of nil, when something has been received; or nil: see to it in Lua. */
-static int l_arrival(lua_State *L) {
-  lwt_ssl_check_idle(L);
-  lua_settop(L, 1);
-  return lwt_ssl_pull(L, 1, 0);
-}
-
 /* withdraw() -> the read that waits, as give_reader says; or nothing. */
 static int l_withdraw(lua_State *L) {
   session *s = lwt_ssl_test_session(L, 1);
   if (s == NULL || !s->reads) return 0;
   s->lwt->socket_unwait(s->lwt, &s->wait);
   return give_reader(L, s, 1);
+}
+
+/* stop(): no more reads and writes in C; gives the read that waits, as `withdraw` does. */
+static int l_stop(lua_State *L) {
+  session *s = lwt_ssl_test_session(L, 1);
+  if (s != NULL) s->slow_in = s->slow_out = 1;
+  return l_withdraw(L);
 }
 
 /* go_on(): something was sent; a read that was blocked goes on. */
@@ -342,4 +340,4 @@ static int l_go_on(lua_State *L) {
 }
 
 const luaL_Reg lwt_ssl_reading[] = {
-    {"arrival", l_arrival}, {"withdraw", l_withdraw}, {"go_on", l_go_on}, {NULL, NULL}};
+    {"withdraw", l_withdraw}, {"stop", l_stop}, {"go_on", l_go_on}, {NULL, NULL}};

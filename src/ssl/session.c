@@ -93,9 +93,10 @@ static int l_free(lua_State *L) {
   return l_gc(L);
 }
 
-/* carry(socket, stream, truncation): what a read needs that waits for a socket. */
+/* carry(socket or nil, stream, truncation): what a read needs that waits for a socket. */
 static int l_carry(lua_State *L) {
   session *s = lwt_ssl_check_session(L, 1);
+  s->slow_in = s->slow_out = lua_isnil(L, 2);
   s->truncation = lua_toboolean(L, 4);
   lua_settop(L, 3);
   lua_setiuservalue(L, 1, LWT_SSL_STREAM);

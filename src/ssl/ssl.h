@@ -244,8 +244,8 @@ void lwt_ssl_end_read(lua_State *L, session *s);
 /* A read has found something to send. */
 void lwt_ssl_send_soon(lua_State *L, int conn);
 extern const luaL_Reg lwt_ssl_reading[]; /* methods of sessions */
-/* Push a promise of at most `want` bytes, or of nil at the end; want = 0: of nil, when something
-** has been received. The session's userdata is at `conn`. 0: it has to be done in Lua. */
+/* Push a promise of at most `want` bytes, or of nil at the end. The session's userdata is at `conn`.
+** 0: it has to be done in Lua. */
 int lwt_ssl_pull(lua_State *L, int conn, size_t want);
 /* The registry's key of the function in Lua that sees to what is not simple. */
 extern const char lwt_ssl_attend;
@@ -255,6 +255,13 @@ void lwt_ssl_forget_read(session *s);
 
 /* direct.c */
 void lwt_ssl_init_direct(session *s);
+/* Is the simple case possible: does nobody stand in a line, nor wait here? */
+int lwt_ssl_is_free(const session *s);
+/* The running task waits as a reader, or (want = 0) until something has been received, and goes on at
+** `k`, which asks whether it has not been resumed by somebody else: 0: then it yields again.
+** Raises what the wait was told. */
+int lwt_ssl_wait_direct(lua_State *L, int conn, session *s, size_t want, lua_KFunction k);
+int lwt_ssl_wait_over(lua_State *L, const lwt_api *lwt);
 /* The task goes on with what is on top of the stack, or raises it. Allocates nothing. */
 void lwt_ssl_wake_direct(lua_State *L, session *s, int ok);
 extern const luaL_Reg lwt_ssl_direct[];  /* methods of sessions */

@@ -333,19 +333,24 @@ static int l_finish(lua_State *L) {
   return 1;
 }
 
+/* part(socket): say that we are done, in one go with the rest that is to be sent: whether that is sent, and what
+** still_sends says. */
+static int l_part(lua_State *L) {
+  session *s = lwt_ssl_check_session(L, 1);
+  if (s->busy) return 0;
+  lua_settop(L, 2);
+  l_finish(L);
+  lua_settop(L, 2);
+  l_send(L);
+  if (!lua_toboolean(L, -1)) return 1;
+  l_still_sends(L);
+  return 2;
+}
+
 const luaL_Reg lwt_ssl_moving[] = {
-    {"feed", l_feed},
-    {"receive", l_receive},
-    {"send", l_send},
-    {"output", l_output},
-    {"pending", l_pending},
-    {"unread", l_unread},
-    {"read", l_read},
-    {"write", l_write},
-    {"slow_in", l_slow_in},
-    {"finish", l_finish},
-    {"slow_out", l_slow_out},
-    {"still_sends", l_still_sends},
-    {"is_blocked", l_is_blocked},
-    {NULL, NULL},
+    {"feed", l_feed},     {"receive", l_receive},       {"send", l_send},
+    {"output", l_output}, {"pending", l_pending},       {"unread", l_unread},
+    {"read", l_read},     {"write", l_write},           {"slow_in", l_slow_in},
+    {"finish", l_finish}, {"slow_out", l_slow_out},     {"still_sends", l_still_sends},
+    {"part", l_part},     {"is_blocked", l_is_blocked}, {NULL, NULL},
 };

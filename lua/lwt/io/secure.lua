@@ -69,7 +69,9 @@ local function secure(ch, inner, plan)
     return function(_, ...) return stream[name](stream, ...) end
   end })
   below = cio.of_port(port_on(later), 3)
-  local function shake() return await(require "lwt.ssl.handshake".start(below, plan)) end
+  local function shake()
+    return await(require "lwt.ssl.handshake".start(plan, require "lwt.ssl.transport".of(below)))
+  end
   ch:_exchange(below)
   local ok, result = pcall(shake)
   if not ok then

@@ -269,6 +269,7 @@ function M.make(opts, role)
   role = opts.role or role or "client"
   local raw = core.context(role == "server")
   local context = setmetatable({ raw = raw, role = role }, Context)
+  context.plan = { context = context } -- of a server's connection without options of its own (handshake.lua)
   set_algorithms(raw, opts)
   set_identity(raw, opts)
   if role == "server" and not opts.cert and not opts.sni then

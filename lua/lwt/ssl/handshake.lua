@@ -81,6 +81,7 @@ function M.client_plan(opts, host)
 end
 
 function M.server_plan(opts)
+  if context.is(opts) and opts.role == "server" then return opts.plan end
   local own, rest = M.split(opts)
   if own.name then error("option 'name': of clients", 0) end
   own.context = own.context or context.make(rest or {}, "server")
@@ -115,7 +116,6 @@ local function choose(s, c, name)
 end
 
 local function log_keys(c, conn)
-  if not c.keylog then return end
   local lines = conn:keys()
   for line in (lines or ""):gmatch("[^\n]+") do c.keylog(line) end
 end
@@ -149,7 +149,8 @@ end
 -- True when it is done; and the context that the client's name has chosen, in the step that asks.
 local function step(s, c)
   local conn = s.conn
-  local what, more = conn:handshake()
+  local what, more = conn:handshake(s.sending ~= nil or s.write_error ~= nil)
+  if what == "done" and not more then return true end -- nothing is left to be sent
   if is_promise(what) then what, more = await(what) end
   if what == nil then
     last_words(s)
@@ -173,18 +174,18 @@ local function shake(s, c)
     local done, chosen = step(s, c)
     used = chosen or used
   until done
-  log_keys(used, s.conn)
+  if used.keylog then log_keys(used, s.conn) end
   return s
 end
 
--- The task of a handshake over `lower`, which stays open whatever happens. `own` is told its stream.
-local function attempt(lower, plan, own)
-  local kind, below = transport.of(lower)
+-- The task of a handshake over what carries it, which stays open whatever happens. `own` is told its stream.
+local function attempt(plan, kind, below, own)
   local s = stream.new(connection_of(plan), kind, below, plan)
   own.stream = s
   local ok, err = pcall(shake, s, plan.context)
   if ok then return s end
   s.gone = true
+  stream.stop_receiving(s)
   s.conn:free()
   -- What TLS could not send would be reported by the channel's own close.
   if kind.forget then pcall(kind.forget, below) end
@@ -213,9 +214,10 @@ local function in_time(plan, trying, own)
   end)
 end
 
-function M.start(lower, plan)
+-- `kind` and `below`: what carries it (lua/lwt/ssl/transport.lua).
+function M.start(plan, kind, below)
   local own = {}
-  local trying = lwt.spawn(attempt, lower, plan, own)
+  local trying = lwt.spawn(attempt, plan, kind, below, own)
   local ok, timed = pcall(in_time, plan, trying, own)
   if ok then return timed end
   trying:cancel() -- no memory: it must not go on alone
@@ -225,7 +227,7 @@ end
 -- The same over something of our own, which is closed when it fails.
 function M.start_on(lower, plan)
   local begun, p = pcall(lwt.spawn, function()
-    local ok, s = pcall(function() return await(M.start(lower, plan)) end)
+    local ok, s = pcall(function() return await(M.start(plan, transport.of(lower))) end)
     if ok then return s end
     pcall(lower.close, lower)
     error(s, 0)

@@ -40,14 +40,11 @@ local GRACE = 1       -- seconds that a close has for what is still to be sent
 
 -- `below` is what carries it, in the words of `kind` (lua/lwt/ssl/transport.lua).
 function M.new(conn, kind, below, opts)
-  local slow = not kind.is_socket
   local s = setmetatable({
     conn = conn, kind = kind, below = below,
     truncation = opts.allow_truncation,
   }, Stream)
-  conn:carry(not slow and below or nil, s, s.truncation)
-  conn:slow_in(slow)
-  conn:slow_out(slow)
+  conn:carry(kind.is_socket and below or nil, s, s.truncation)
   return s
 end
 
@@ -373,14 +370,25 @@ function unblock(s)
 end
 
 -- A handshake that has waited in C: the socket itself tells what is wrong, or waits in its line.
-local function receive_for(s, promise)
+local function receive_for(s, number)
+  local task_at = waiting.reader(s.conn, false, number)
   local p = s.kind.read(s.below)
-  promise:on_cancel(function() p:cancel() end)
+  s.receiving = p
   p:on_any(function(data)
+    s.receiving = nil
     if not s.gone then feed(s, data) end
-    if s.read_error then return csession.settle(promise, false, s.read_error) end
-    csession.settle(promise, true)
-  end, function(err) csession.settle(promise, false, err) end)
+    if s.read_error then return task_at:wakeup_exn(s.read_error) end
+    task_at:wakeup()
+  end, function(err)
+    s.receiving = nil
+    task_at:wakeup_exn(err)
+  end)
+end
+
+-- A handshake has failed: what carries it is no longer read.
+function M.stop_receiving(s)
+  local p = s.receiving
+  if p and p ~= true then p:cancel() end
 end
 
 csession.attend(function(s, promise, n, number)
@@ -389,7 +397,7 @@ csession.attend(function(s, promise, n, number)
     line_up(s, promise, n, number)
     return proceed(s, go_on)
   end
-  local ok, err = pcall(receive_for, s, promise)
+  local ok, err = pcall(receive_for, s, number)
   if not ok then drop(s.conn, promise, number, err) end
 end)
 
@@ -431,10 +439,8 @@ local function slow_read(s, n)
   return promise
 end
 
--- A part of a handshake's task: feed the connection with what comes next.
+-- A part of a handshake's task, where it does not wait in C: feed the connection with what comes next.
 function M.receive(s)
-  local promise = s.conn:arrival()
-  if promise then return await(promise) end
   take_in(s, await(s.kind.read(s.below)))
 end
 
@@ -538,11 +544,10 @@ end
 -- Nearly always our goodbye goes out at once, and nothing has to be waited for: gives the promise of the
 -- socket's close. Otherwise nil, and `end_it` goes on from there.
 local function end_at_once(s)
-  if not s.kind.is_socket or s.sending or s.write_error or s.conn:is_busy() then return nil end
-  s.conn:finish()
-  if not s.conn:send(s.below) then return nil end
-  s.still_sends = s.conn:still_sends(s.below)
-  if s.still_sends then return nil end
+  if not s.kind.is_socket or s.sending or s.write_error then return nil end
+  local said, still_sends = s.conn:part(s.below)
+  s.still_sends = still_sends
+  if not said or still_sends then return nil end
   s.conn:free()
   return s.below:close()
 end
@@ -551,8 +556,7 @@ end
 local function is_torn(entry) return not entry.last and entry.at < #entry.data end
 
 local function close_down(s)
-  local receiving = s.receiving
-  if receiving and receiving ~= true then receiving:cancel() end
+  M.stop_receiving(s)
   fail_writes(s, lwt.Closed)
   while first(s.reads) do give(s, s.reads:pop(), nil, lwt.Closed) end
   local ok, closing = pcall(end_at_once, s)
@@ -569,9 +573,7 @@ function Stream.close(s, torn)
   if torn == true or s.writes and s.writes:any(is_torn) then
     s.write_error = s.write_error or lwt.Closed
   end
-  s.conn:slow_in(true)
-  s.conn:slow_out(true)
-  line_up(s, s.conn:withdraw())
+  line_up(s, s.conn:stop())
   local ok, closing = pcall(close_down, s)
   if not ok then
     -- No memory. Without a goodbye, but closed; and who calls it again is given what comes of that.

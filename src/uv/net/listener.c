@@ -81,10 +81,14 @@ typedef struct client {
   int fd, status;
 } client;
 
+/* (Who connects says something, as a rule, and it is there when it is accepted.) */
 static int adopt(lua_State *L) {
   client *c = lua_touserdata(L, 1);
-  c->status = lwt_uv_stream_adopt(c->l->h.ctx, L, c->l->accepts, c->fd, c->l->nodelay);
-  return c->status == 0 ? 1 : 0;
+  lwt_uv *ctx = c->l->h.ctx;
+  c->status = lwt_uv_stream_adopt(ctx, L, c->l->accepts, c->fd, c->l->nodelay);
+  if (c->status != 0) return 0;
+  lwt_uv_stream_test(ctx, L, -1)->more = 1;
+  return 1;
 }
 
 /* A client whose accept was cancelled: the next accept gets it. */
