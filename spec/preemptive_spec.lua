@@ -205,6 +205,11 @@ describe("preemptive.detach", function()
       assert.matches(range:format "init", err, 1, true)
       assert.matches("preemptive_spec.lua:", err, 1, true)
     end
+    for _, min in ipairs { -1, 20000 } do
+      local ok, err = pcall(preemptive.init, min)
+      assert.is_false(ok)
+      assert.matches("bad argument #1 to 'init' (a number of threads from 0 to 10000 expected)", err, 1, true)
+    end
   end)
 
   it("refuses bounds that make no sense", function()

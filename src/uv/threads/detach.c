@@ -340,7 +340,8 @@ print(preemptive.get_bounds())   --> 1 2
 static int l_set_bounds(lua_State *L) {
   lwt_uv *ctx = lwt_uv_context(L);
   lua_Integer min = lwt_uv_check_integer(L, 1), max = lwt_uv_check_integer(L, 2);
-  luaL_argcheck(L, min >= 0, 1, "negative number of threads");
+  luaL_argcheck(L, min >= 0 && min <= THREADS_MAX, 1,
+                "a number of threads from 0 to 10000 expected");
   luaL_argcheck(L, max >= 1 && max <= THREADS_MAX, 2,
                 "a number of threads from 1 to 10000 expected");
   luaL_argcheck(L, max >= min, 2, "maximum below the minimum");
