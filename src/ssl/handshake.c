@@ -227,9 +227,8 @@ static int l_expect(lua_State *L) {
 
 /* SSL_set_SSL_CTX leaves some things as the first context had them. (OpenSSL seals tickets, and
 ** stores sessions, for that one: an id that is never seen again takes all worth from them.) */
-static int adopt(session *s, const context *c) {
+static int adopt(session *s, const context *c, const context *before) {
   unsigned char id[SSL_MAX_SID_CTX_LENGTH];
-  const char *before = s->chosen != NULL ? s->chosen->curves : s->context->curves;
   if (!c->tickets) {
     SSL_set_options(s->ssl, SSL_OP_NO_TICKET);
     if (RAND_bytes(id, sizeof id) != 1) return 0;
@@ -237,7 +236,7 @@ static int adopt(session *s, const context *c) {
   } else {
     SSL_clear_options(s->ssl, SSL_OP_NO_TICKET);
   }
-  if (c->curves == NULL && before == NULL) return 1;
+  if (c->curves == NULL && before->curves == NULL) return 1;
   return SSL_set1_groups_list(s->ssl, c->curves != NULL ? c->curves : ALL_CURVES) == 1;
 }
 
@@ -248,13 +247,18 @@ static int l_choose(lua_State *L) {
   if (!lua_isnoneornil(L, 2)) {
     context *c = lwt_ssl_check_context(L, 2);
     luaL_argcheck(L, c->server, 2, "a context for servers expected");
-    if (!SSL_set_SSL_CTX(s->ssl, c->ctx) || !adopt(s, c)) {
+    context *before = s->chosen;
+    int ok = SSL_set_SSL_CTX(s->ssl, c->ctx) != NULL;
+    if (ok) { /* OpenSSL uses it from here on */
+      c->refs++;
+      s->chosen = c;
+      ok = adopt(s, c, before != NULL ? before : s->context);
+      lwt_ssl_context_release(before);
+    }
+    if (!ok) {
       ERR_clear_error();
       return luaL_error(L, "not enough memory");
     }
-    c->refs++;
-    lwt_ssl_context_release(s->chosen);
-    s->chosen = c;
     lwt_ssl_follow_context(s, c);
     SSL_set_min_proto_version(s->ssl, (int)SSL_CTX_get_min_proto_version(c->ctx));
     SSL_set_max_proto_version(s->ssl, (int)SSL_CTX_get_max_proto_version(c->ctx));
