@@ -118,6 +118,23 @@ describe("a TLS stream that is used in the middle of a call of it", function()
     try(acts["a write behind another"], function(s) return s:close() end, true)
   end)
 
+  it("gives up what waits to be written where there is no memory to hear when the socket has taken it", function()
+    lwt.run(function()
+      local s, c = pair()
+      local of_promises = getmetatable(lwt.fulfilled()).__index
+      local try_bind = of_promises.try_bind
+      of_promises.try_bind = function() error("not enough memory", 0) end
+      local ok, writing = pcall(c.write, c, ("x"):rep(4 << 20)) -- more than the system takes
+      of_promises.try_bind = try_bind
+      assert.is_true(ok)
+      for _, p in ipairs { writing, c:write "more" } do
+        local written, err = pcall(await, lwt.with_timeout(10, p))
+        assert.same({ false, "not enough memory" }, { written, err })
+      end
+      await(lwt.join { lwt.protected(s:close()), lwt.protected(c:close()) })
+    end)
+  end)
+
   it("closes what is below where there is no memory for the task that would see to it", function()
     lwt.run(function()
       local s, c, a = pair()

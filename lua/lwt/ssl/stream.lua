@@ -108,7 +108,7 @@ local function send(s, out)
     s.sending = p
     ok, err = pcall(tell, s, p, function() M.sent(s) end, function(e) M.sent(s, e) end)
     if ok then return false end
-    state = "rejected" -- its failure would be lost
+    s.sending, state = true, "rejected" -- nobody would tell that it is over, and its failure would be lost
   end
   if state == "rejected" then s.write_error = s.write_error or err end
   return true
