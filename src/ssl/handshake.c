@@ -65,8 +65,8 @@ static step told(const session *s, step what) {
   return what == STEP_READ && s->out.len > s->out.at ? STEP_SEND : what;
 }
 
-/* "done", and whether it has something to send; "read": it has to be fed; "send": what it has to send has to be sent; "hello" and the name; or
-** nil and the error. */
+/* "done", and whether it has something to send; "read": it has to be fed; "send": what it has to
+** send has to be sent; "hello" and the name; or nil and the error. */
 static int push_step(lua_State *L, session *s, step what) {
   switch (what) {
   case STEP_DONE:

@@ -336,11 +336,16 @@ function M.sent(s, err)
   proceed(s, on_sent)
 end
 
+-- What carries it is no longer read: it is closed, or its handshake has failed.
+function M.stop_receiving(s)
+  local p = s.receiving
+  if p and p ~= true then p:cancel() end
+end
+
 -- No read waits for plaintext any more: the transport is not read without one.
 local function withdraw_read(s, entry)
   s.reads:remove(entry)
-  local p = s.receiving
-  if first(s.reads) == nil and p and p ~= true then p:cancel() end
+  if first(s.reads) == nil then M.stop_receiving(s) end
 end
 
 local function stand_first(s, promise, n, number)
@@ -383,12 +388,6 @@ local function receive_for(s, number)
     s.receiving = nil
     task_at:wakeup_exn(err)
   end)
-end
-
--- A handshake has failed: what carries it is no longer read.
-function M.stop_receiving(s)
-  local p = s.receiving
-  if p and p ~= true then p:cancel() end
 end
 
 csession.attend(function(s, promise, n, number)
@@ -524,8 +523,7 @@ local function goodbye(s)
   if p then pcall(await, lwt.with_timeout(GRACE, lwt.protected(p))) end
   if s.write_error or s.sending or s.conn:is_busy() then return false end
   s.conn:finish()
-  if s.kind.is_socket and s.conn:send(s.below) then return true end
-  local out = s.conn:output()
+  local out = not (s.kind.is_socket and s.conn:send(s.below)) and s.conn:output()
   return not out or pcall(await, lwt.with_timeout(GRACE, s.kind.write(s.below, out)))
 end
 
