@@ -113,6 +113,55 @@ describe("a handshake on a socket", function()
     await(lwt.join { from_a:close(), from_b:close() })
   end))
 
+  it("that was given up ends when what carries it gives something after all", test.async(function()
+    local a, b = net.socketpair()
+    -- Its read is not to be cancelled.
+    local carrier = {
+      read = function(_, n) return await(lwt.no_cancel(a:read(n))) end,
+      write = function(_, data) return await(a:write(data)) end,
+    }
+    local serving = ssl.accept(carrier, { context = server, timeout = 0.05 })
+    local served, err = pcall(await, serving)
+    assert.same({ false, lwt.Timeout }, { served, err })
+    local connecting = ssl.connect(b, client())
+    await(lwt.sleep(0.05))
+    assert.is_true(connecting:is_pending())
+    connecting:cancel()
+    pcall(await, connecting)
+    await(lwt.join { a:close(), b:close() })
+  end))
+
+  it("goes on where a write ends while a thread of the pool makes a step", test.async(function()
+    local long = ca:issue { name = "long", san = "DNS:localhost", kind = "long" }
+    local slow = ssl.context { role = "server", cert = long.cert, key = long.key }
+    local a, b = net.socketpair()
+    local held
+    local carrier = {
+      write = function(_, data)
+        local p, resolver = lwt.wait()
+        held = resolver
+        await(a:write(data))
+        return await(p)
+      end,
+      read = function(_, n)
+        local data = await(a:read(n))
+        local now = held
+        if now then
+          lwt.spawn(function()
+            await(lwt.pause())
+            now:wakeup()
+          end)
+        end
+        return data
+      end,
+    }
+    local serving, connecting = ssl.accept(carrier, slow), ssl.connect(b, client())
+    local s, c = await(serving), await(connecting)
+    await(c:write "to the server")
+    assert.equal("to the server", await(s:read()))
+    await(lwt.join { a:close(), b:close() })
+  end))
+
   it("of which the client speaks at once needs no turn of the loop for what is there", test.async(function()
     local listener = await(net.tcp_listen "127.0.0.1:0")
     local sock = await(net.tcp_connect(listener:address()))

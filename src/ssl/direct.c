@@ -1,6 +1,7 @@
 /* direct.c: what lwt.direct shows of a stream over a socket of lwt.net: a view whose read and
 ** write await by themselves, without making a promise. A task that reads waits in the
-** place of the promise of reading.c. Whatever is not simple is left to the methods in Lua.
+** place of the promise of reading.c, and so does a task that makes a handshake (handshake.c).
+** Whatever is not simple is left to the methods in Lua.
 */
 #include "ssl.h"
 

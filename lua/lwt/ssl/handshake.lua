@@ -148,6 +148,7 @@ end
 
 -- True when it is done; and the context that the client's name has chosen, in the step that asks.
 local function step(s, c)
+  if s.gone then error(lwt.Canceled, 0) end -- given up while what carries it did not heed that
   local conn = s.conn
   local what, more = conn:handshake(s.sending ~= nil or s.write_error ~= nil)
   if what == "done" and not more then return true end -- nothing is left to be sent
@@ -185,8 +186,9 @@ local function attempt(plan, kind, below, own)
   local ok, err = pcall(shake, s, plan.context)
   if ok then return s end
   s.gone = true
-  stream.stop_receiving(s)
+  local stopped = pcall(stream.stop_receiving, s)
   s.conn:free()
+  if not stopped then pcall(stream.stop_receiving, s) end -- (there was no memory)
   -- What TLS could not send would be reported by the channel's own close.
   if kind.forget then pcall(kind.forget, below) end
   error(err, 0)

@@ -23,8 +23,7 @@ local transport = require "lwt.ssl.transport"
 local waiting = require "lwt.ssl.waiting"
 
 local fulfilled, rejected, task, await = lwt.fulfilled, lwt.rejected, lwt.task, lwt.await
-local drop = waiting.drop
-local any_due, cancel_due, later = due.any, due.cancel_due, due.later
+local drop, any_due, cancel_due, later = waiting.drop, due.any, due.cancel_due, due.later
 
 local M = {}
 
@@ -295,12 +294,12 @@ end
 -- Called by promises of the transport: when there is no memory to go on, the reads and writes that
 -- wait are rejected with that.
 function M.give_up(s, err)
+  local gone = s.gone
+  if not gone then s.read_error, s.write_error = s.read_error or err, s.write_error or err end
+  pcall(M.stop_receiving, s)
   s.receiving, s.sending, s.serving = nil, nil, nil
-  if s.gone then return end
-  s.read_error = s.read_error or err
-  while first(s.reads) do give(s, s.reads:pop(), nil, err) end
-  s.write_error = s.write_error or err
-  fail_writes(s, err)
+  while not gone and first(s.reads) do give(s, s.reads:pop(), nil, err) end
+  if not gone then fail_writes(s, err) end
 end
 
 local function proceed(s, f)
@@ -323,6 +322,7 @@ function M.not_received(s, err)
 end
 
 local function on_sent(s)
+  if s.conn:is_busy() then return end -- a step of the handshake, which sends what is left
   pump_out(s)
   if s.gone then return end
   pump_in(s)
@@ -386,7 +386,7 @@ local function receive_for(s, number)
     task_at:wakeup()
   end, function(err)
     s.receiving = nil
-    task_at:wakeup_exn(err)
+    task_at:wakeup_exn(s.read_error or err)
   end)
 end
 

@@ -64,7 +64,7 @@ typedef struct lwt_uv_stream {
   ssize_t broken;          /* the error of the connection that a write has met, or 0 */
   write_req *first;        /* of the writes; it is with libuv */
   unsigned char reading;   /* uv_read_start is on */
-  unsigned char more;      /* the last read filled its buffer: likely there is more */
+  unsigned char more;      /* the last read filled its buffer, or is to come: try */
   unsigned char socket;    /* send and recv apply, which need not wait */
   unsigned char raw;       /* the descriptor may be read without libuv */
   unsigned char shut;      /* shutdown was called */

@@ -3,8 +3,8 @@
 ** libuv pushes, we pull. From the first read on the handle stays in reading mode, so
 ** that a task that answers and reads again costs no system call for asking; what
 ** arrives unasked is held, up to HIGH_WATER, and then reading stops until the next read.
-** When a read filled its buffer, the next one asks the descriptor itself first, without a
-** turn of the loop.
+** When a read filled its buffer, and of a client that was accepted, the next one asks the
+** descriptor itself first, without a turn of the loop.
 */
 #include <errno.h>
 #include <netinet/in.h>
